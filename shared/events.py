@@ -1,0 +1,49 @@
+"""The one event that crosses from the product API to the emitter and on to every subscriber."""
+
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+EVERYONE = "*"
+"""A topic that every subscriber is in, whatever it asked for: for what no one may miss, like `resync`."""
+
+PRODUCTS = "products"
+"""The default topic: every change of every product."""
+
+_MAX_DIGITS = 18  # fits MongoDB's 64-bit integers
+
+
+class Event(BaseModel):
+    """A committed change under its number.
+
+    Unknown fields are ignored, so that a newer API can talk to an older emitter.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    seq: Annotated[int, Field(ge=1, description="1, 2, 3, ... without gaps, in commit order")]
+    id: str = ""
+    event: Annotated[str | None, Field(description="null for a parked event: its number is taken, nobody hears it")]
+    payload: JsonValue = None
+    topics: tuple[str, ...] = ()
+    time: Annotated[str, Field(description="when the change was committed: RFC 3339, UTC")] = ""
+
+
+class Position(NamedTuple):
+    """A place in the numbered log of one epoch: everything up to and including `seq` was heard."""
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        """Return the offset as it stands in events and in `after`: `epoch:seq`."""
+        return f"{self.epoch}:{self.seq}"
+
+    @classmethod
+    def parse(cls, offset: str) -> Self:
+        """Read `epoch:seq`; raise ValueError for anything else."""
+        epoch, separator, seq = offset.partition(":")
+        # isdecimal alone lets other scripts' digits through.
+        if not (epoch and separator and seq.isascii() and seq.isdecimal() and len(seq) <= _MAX_DIGITS):
+            raise ValueError("an offset looks like EPOCH:SEQ, as it came with an event")
+        return cls(epoch, int(seq))

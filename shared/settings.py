@@ -1,0 +1,47 @@
+"""What the settings of both services have in common. Only `settings.py` files read the environment."""
+
+import socket
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import StartupError
+
+PREFIX = "STORECAST_"
+MIN_SECRET_LENGTH = 16
+
+
+class ServiceSettings(BaseSettings):
+    """Settings of any Storecast service, from the environment variables `STORECAST_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    # The name a person recognises a process by: X-Served-By, `welcome.node`, logs.
+    instance: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")] = socket.gethostname()
+    # Shared by the API and the emitter; guards the emitter's internal calls.
+    emitter_secret: SecretStr
+    socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_-]*$")] = "/websocket-service"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("emitter_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
+            raise ValueError(f"must have at least {MIN_SECRET_LENGTH} characters")
+        return secret
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; raise StartupError that names each variable that is missing or wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{PREFIX}{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+                for problem in error.errors(include_url=False, include_input=False)
+            )
+            raise StartupError(problems) from None
