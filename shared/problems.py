@@ -1,6 +1,6 @@
 """RFC 9457 problem documents: the one form of every HTTP error."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -12,6 +12,17 @@ class FieldError(NamedTuple):
 
     field: str
     message: str
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """Translate what pydantic, or FastAPI with its help, found wrong."""
+    return [FieldError(_name(error["loc"]), error["msg"].removeprefix("Value error, ")) for error in errors]
+
+
+def _name(location: tuple[str | int, ...]) -> str:
+    # FastAPI puts the part of the request first; a caller knows its own request.
+    parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
+    return ".".join(str(part) for part in parts) or "body"
 
 
 def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:

@@ -24,6 +24,9 @@ class ServiceSettings(BaseSettings):
     # Shared by the API and the emitter; guards the emitter's internal calls.
     emitter_secret: SecretStr
     socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_-]*$")] = "/websocket-service"
+    # How much of the recent past the emitter keeps, and is given when it starts, for those who come back.
+    history_events: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    history_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
