@@ -1,0 +1,60 @@
+"""The errors of the emitter's HTTP calls, each answered with a problem document (RFC 9457).
+
+CallError
++-- Unauthorized   401  the emitter secret is missing or wrong
++-- BodyTooLarge   413
++-- Malformed      422  the body breaks the contract
+"""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.problems import CONTENT_TYPE, FieldError, problem
+
+
+class CallError(HTTPException):
+    """A call that was not carried out."""
+
+    status = 500
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), headers: dict[str, str] | None = None) -> None:
+        super().__init__(self.status, detail, headers)
+        self.errors = errors
+
+
+class Unauthorized(CallError):
+    """Only who knows the emitter secret may call."""
+
+    status = 401
+
+
+class BodyTooLarge(CallError):
+    """The body is over the limit."""
+
+    status = 413
+
+
+class Malformed(CallError):
+    """The body is not what the contract says."""
+
+    status = 422
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+
+    async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101  # as registered below
+        fields = error.errors if isinstance(error, CallError) else ()
+        body = problem(error.status_code, error.detail, fields)
+        return JSONResponse(body, error.status_code, error.headers, CONTENT_TYPE)
+
+    async def on_bug(_request: Request, _error: Exception) -> JSONResponse:
+        # The server logs the traceback; the caller learns nothing of our insides.
+        return JSONResponse(problem(500, "this is a fault of ours, and it is logged"), 500, media_type=CONTENT_TYPE)
+
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_bug)

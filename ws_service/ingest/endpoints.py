@@ -1,0 +1,27 @@
+"""`POST /events`, `GET /events/position`: where the relay hands over what was committed."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from shared.emitter_api import EVENTS_PATH, POSITION_PATH, Batch, EmitterPosition
+from ws_service import metrics
+from ws_service.calls import Body, parse, require_secret
+from ws_service.ingest.hub import Hub
+
+router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
+
+
+@router.post(EVENTS_PATH, responses={409: {"model": EmitterPosition}})
+async def take(body: Body, request: Request, response: Response) -> EmitterPosition:
+    """Take the next events; 409 with the position where they do not follow it."""
+    hub: Hub = request.app.state.hub
+    if not hub.take(parse(Batch, body)):
+        metrics.conflicts.inc()
+        response.status_code = 409
+    return hub.answer()
+
+
+@router.get(POSITION_PATH)
+async def position(request: Request) -> EmitterPosition:
+    """Say how far the emitter has come."""
+    hub: Hub = request.app.state.hub
+    return hub.answer()

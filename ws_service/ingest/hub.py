@@ -1,0 +1,96 @@
+"""Where numbered events arrive and those who subscribed are told. It knows no transport and no socket library."""
+
+import asyncio
+
+from shared.emitter_api import Batch, EmitterPosition
+from shared.events import Event, Position
+from ws_service import metrics
+from ws_service.ingest.history import History
+from ws_service.ingest.subscriptions import Subscriptions
+
+
+class Hub:
+    """The emitter's memory: an epoch, a position in its log, and the recent history.
+
+    Without a position it has no memory: it takes history only, which is kept and never broadcast. The relay closes the
+    hand-over with the position, and from then on events are live.
+    """
+
+    def __init__(self, history: History, subscriptions: Subscriptions) -> None:
+        self.history = history
+        self.subscriptions = subscriptions
+        self._epoch: str | None = None
+        self._open = asyncio.Event()
+
+    @property
+    def position(self) -> Position | None:
+        """Where the emitter is; None while it has no memory."""
+        return Position(self._epoch, self.history.last) if self._epoch and self._open.is_set() else None
+
+    def answer(self) -> EmitterPosition:
+        """Return the position in the words of the emitter's contract."""
+        return EmitterPosition(epoch=self._epoch, position=self.position.seq if self.position else None)
+
+    async def opened(self) -> None:
+        """Wait until there is a position."""
+        await self._open.wait()
+
+    def take(self, batch: Batch) -> bool:
+        """Take a batch; False if it does not follow the position, and then nothing of it was taken.
+
+        Checked and applied without an await in between: two relays which both believe to lead cannot interleave.
+        """
+        return self._take_history(batch) if batch.history else self._take_live(batch)
+
+    def _take_live(self, batch: Batch) -> bool:
+        if self.position is None or batch.epoch != self._epoch:
+            return False
+        news = [event for event in batch.events if event.seq > self.history.last]
+        if not _follow(news, self.history.last):
+            return False
+        for event in news:
+            self.history.append(event)
+        metrics.position.set(self.history.last)
+        for subscription in self.subscriptions.of({topic for event in news for topic in event.topics}):
+            subscription.wake()
+        return True
+
+    def _take_history(self, batch: Batch) -> bool:
+        if self.position is not None and batch.epoch == self._epoch:
+            return False
+        if batch.epoch != self._epoch:
+            self._forget(batch.epoch)
+        news = [event for event in batch.events if event.seq > self.history.last]
+        if news and not _follow(news, self.history.last):
+            # Another relay began anew and further on: its history is the one that will be completed.
+            self.history.clear(news[0].seq - 1)
+        if not _follow(news, self.history.last):
+            return False
+        for event in news:
+            self.history.append(event)
+        return batch.position is None or self._close_handover(batch.position)
+
+    def _close_handover(self, position: int) -> bool:
+        if self.history.is_empty:
+            self.history.clear(position)
+        if position != self.history.last:
+            return False
+        self._open.set()
+        metrics.position.set(position)
+        for subscription in self.subscriptions.everyone():
+            if not subscription.begun:
+                subscription.begin(Position(str(self._epoch), position))
+        return True
+
+    def _forget(self, epoch: str) -> None:
+        """Begin a new epoch: what the sockets have heard means nothing in it, so that they have to come again."""
+        self._epoch = epoch
+        self._open.clear()
+        self.history.clear(0)
+        for subscription in self.subscriptions.everyone():
+            if subscription.begun:
+                subscription.end()
+
+
+def _follow(events: list[Event], last: int) -> bool:
+    return all(event.seq == last + 1 + index for index, event in enumerate(events))

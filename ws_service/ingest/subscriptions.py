@@ -1,0 +1,160 @@
+"""Who hears what: the topics and the cursor of each socket, and the sockets of each topic."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shared.events import EVERYONE, Event, Position
+from ws_service.ingest.history import History, is_for
+
+CHUNK_BYTES = 256 * 1024
+
+
+class FellBehind(Exception):
+    """What the socket has not heard yet cannot be given to it any more."""
+
+
+class Outgoing(NamedTuple):
+    """An event for one socket, and the offset from which the socket can be resumed once it has heard it."""
+
+    event: Event
+    offset: str
+
+
+class _Replay:
+    """Past events of topics that were subscribed to later: those beyond `after`, up to where the socket is."""
+
+    def __init__(self, after: int, until: int, topics: set[str], heard: set[str]) -> None:
+        self.after = after
+        self.until = until
+        self.topics = topics
+        self.heard = heard
+        self.done = asyncio.Event()
+
+
+class Subscription:
+    """What one socket hears, and how far it has heard it.
+
+    Replay and live are one and the same reading from the shared history, from the cursor on. So there is no moment of
+    switching between them in which an event could be lost or doubled.
+    """
+
+    def __init__(self, topics: Iterable[str], start: Position | None) -> None:
+        self.topics = set(topics)
+        self._epoch = start.epoch if start else None
+        self._cursor = start.seq if start else 0
+        self._replays: deque[_Replay] = deque()
+        self._woken = asyncio.Event()
+        self._ended = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the socket has a place in the log yet."""
+        return self._epoch is not None
+
+    def begin(self, position: Position) -> None:
+        """Start here: the hub had no position when the socket came."""
+        self._epoch, self._cursor = position
+        self.wake()
+
+    def end(self) -> None:
+        """Say that nothing more can be sent: the epoch is over, or the socket is gone."""
+        self._ended = True
+        for replay in self._replays:
+            replay.done.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Say that there may be something to send."""
+        self._woken.set()
+
+    async def woken(self) -> None:
+        """Wait until there may be something to send."""
+        await self._woken.wait()
+
+    def replay(self, topics: set[str], after: int) -> asyncio.Event:
+        """Add topics together with their past beyond the number `after`; the event is set when that was sent."""
+        # What also belongs to a topic from before was heard already, up to the cursor.
+        replay = _Replay(after, self._cursor, topics - self.topics, set(self.topics))
+        self._replays.append(replay)
+        self.wake()
+        return replay.done
+
+    def next_part(self, history: History) -> list[Outgoing]:
+        """Take what is to be sent next, and move on past it. Empty if there is nothing now.
+
+        Raises:
+            FellBehind: some of it is gone.
+        """
+        # Cleared before the history is read: whatever is appended from here on wakes again.
+        self._woken.clear()
+        if self._ended:
+            raise FellBehind
+        # Done only now: whoever takes the next part has sent the one before.
+        while self._replays and self._replays[0].after >= self._replays[0].until:
+            self._replays.popleft().done.set()
+        if self._replays:
+            return self._next_replayed(history, self._replays[0])
+        if self._epoch is None or self._cursor >= history.last:
+            return []
+        if not history.reaches_back_to(self._cursor, self.topics):
+            raise FellBehind
+        events, self._cursor = history.read(self._cursor, self.topics, CHUNK_BYTES)
+        return [Outgoing(event, f"{self._epoch}:{event.seq}") for event in events]
+
+    def _next_replayed(self, history: History, replay: _Replay) -> list[Outgoing]:
+        if not history.reaches_back_to(replay.after, replay.topics):
+            raise FellBehind
+        events, replay.after = history.read(replay.after, replay.topics, CHUNK_BYTES, replay.until)
+        self.wake()  # the rest of it, the next replay, or what came meanwhile
+        # The socket as a whole has heard everything up to its cursor, and is resumed from there.
+        offset = f"{self._epoch}:{self._cursor}"
+        return [Outgoing(event, offset) for event in events if not is_for(event, replay.heard)]
+
+
+class Subscriptions:
+    """The sockets of each topic."""
+
+    def __init__(self) -> None:
+        self._all: set[Subscription] = set()
+        self._of: defaultdict[str, set[Subscription]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, subscription: Subscription) -> None:
+        """Have a new socket hear its topics."""
+        self._all.add(subscription)
+        for topic in subscription.topics:
+            self._of[topic].add(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Forget a socket."""
+        self._all.discard(subscription)
+        self.leave(subscription, set(subscription.topics))
+
+    def join(self, subscription: Subscription, topics: set[str]) -> None:
+        """Have a socket hear more topics from its cursor on."""
+        subscription.topics |= topics
+        for topic in topics:
+            self._of[topic].add(subscription)
+
+    def leave(self, subscription: Subscription, topics: set[str]) -> None:
+        """Have a socket hear fewer topics."""
+        subscription.topics -= topics
+        for topic in topics:
+            self._of[topic].discard(subscription)
+            if not self._of[topic]:
+                del self._of[topic]
+
+    def of(self, topics: Iterable[str]) -> set[Subscription]:
+        """Return the sockets that hear any of the topics, each once."""
+        found: set[Subscription] = set()
+        for topic in topics:
+            found |= self._all if topic == EVERYONE else self._of.get(topic, set())
+        return found
+
+    def everyone(self) -> frozenset[Subscription]:
+        """Return all sockets."""
+        return frozenset(self._all)

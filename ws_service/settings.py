@@ -1,0 +1,22 @@
+"""The emitter's settings: the only place of this service that reads the environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Environment variables `STORECAST_<NAME>`."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 9000
+    # Origins whose pages may connect, as a JSON list; empty: pages of the emitter's own origin only.
+    allowed_origins: tuple[str, ...] = ()
+    # Shorter than the 60 s after which proxies cut an idle connection.
+    ping_interval_ms: Annotated[int, Field(ge=10, le=55_000)] = 25_000
+    ping_timeout_ms: Annotated[int, Field(ge=10, le=120_000)] = 20_000
+    # The largest message that a client may send.
+    max_payload_bytes: Annotated[int, Field(ge=1_000, le=10_000_000)] = 100_000
+    # How long a new socket waits for the relay to hand the history over, before it is taken without recovery.
+    handover_timeout_ms: Annotated[int, Field(ge=0, le=60_000)] = 5_000

@@ -1,0 +1,48 @@
+"""What clients send: the handshake's `auth`, `subscribe` and `unsubscribe`."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+
+from shared.events import PRODUCTS, Position
+from ws_service.sockets.topics import MAX_TOPICS, check_topic
+
+
+def _offset(value: Any) -> Position:
+    if not isinstance(value, str):
+        raise ValueError("an offset is a string")  # noqa: TRY004  # pydantic reports ValueError alone
+    return Position.parse(value)
+
+
+Topic = Annotated[str, AfterValidator(check_topic)]
+Topics = Annotated[list[Topic], Field(min_length=1, max_length=MAX_TOPICS)]
+Offset = Annotated[Position, PlainValidator(_offset)]
+"""`epoch:seq`, as it came with an event; read into a Position."""
+
+
+class Handshake(BaseModel):
+    """`auth` of a connecting socket. `pid` and `offset` are the stock JavaScript client's own, when it reconnects."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    topics: Topics = [PRODUCTS]
+    after: Offset | None = None
+    pid: Annotated[str, Field(max_length=200)] | None = None
+    offset: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Subscribe(BaseModel):
+    """More topics, with their past from `after` on if it is given."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    topics: Topics
+    after: Offset | None = None
+
+
+class Unsubscribe(BaseModel):
+    """Topics that are not wanted any more."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    topics: Topics
