@@ -1,0 +1,65 @@
+"""The live catalogue page: one HTML document, its files, and what it must know to connect."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+
+from api_service.page.headers import FILE_HEADERS, page_headers
+
+STATIC = Path(__file__).parent / "static"
+
+router = APIRouter(include_in_schema=False)
+
+
+class PageSettings(Protocol):
+    """What the page needs of the service's settings."""
+
+    @property
+    def public_ws_url(self) -> str:
+        """The emitter's origin as a browser reaches it; empty = the page's own."""
+
+    @property
+    def socket_path(self) -> str:
+        """The path of the sockets at that origin."""
+
+
+class PageConfig(BaseModel):
+    """What the page asks for before it connects."""
+
+    socket_url: str
+    socket_path: str
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def read_page(request: Request) -> FileResponse:
+    """Serve the live catalogue."""
+    return FileResponse(STATIC / "index.html", headers=page_headers(_settings(request).public_ws_url))
+
+
+@router.get("/config.json")
+async def read_config(request: Request, response: Response) -> PageConfig:
+    """Tell the page where the sockets are."""
+    response.headers["Cache-Control"] = "no-store"
+    settings = _settings(request)
+    return PageConfig(socket_url=settings.public_ws_url, socket_path=settings.socket_path)
+
+
+def static_files() -> StaticFiles:
+    """Make the application that serves the page's scripts and styles, to be mounted at `/static`."""
+    return _Revalidated(directory=STATIC)
+
+
+class _Revalidated(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(FILE_HEADERS)
+        return response
+
+
+def _settings(request: Request) -> PageSettings:
+    settings: PageSettings = request.app.state.settings
+    return settings

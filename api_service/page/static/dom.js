@@ -1,0 +1,36 @@
+/**
+ * @param {ParentNode} parent
+ * @param {string} selector
+ * @returns {HTMLElement}
+ */
+export function find(parent, selector) {
+  const element = parent.querySelector(selector);
+  if (element instanceof HTMLElement) return element;
+  throw new Error(`the page has no ${selector}`);
+}
+
+/**
+ * @param {HTMLTemplateElement} template with one element
+ * @returns {HTMLElement}
+ */
+export function clone(template) {
+  return find(/** @type {DocumentFragment} */ (template.content.cloneNode(true)), "*");
+}
+
+/**
+ * Let many calls before the next frame be one; a page that is not seen draws nothing.
+ *
+ * @param {() => void} draw
+ * @returns {() => void}
+ */
+export function oncePerFrame(draw) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}

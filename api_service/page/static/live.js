@@ -1,0 +1,60 @@
+/**
+ * What the emitter says, through the stock Socket.IO client.
+ *
+ * @typedef {import("./api.js").Config} Config
+ * @typedef {import("./api.js").Product} Product
+ * @typedef {"connecting" | "live" | "reconnecting"} ConnectionState
+ * @typedef {{node: string, position: string | null, recovered: boolean, replayed: number}} Welcome
+ * @typedef {{event: string, product: Product, seq: number, time: string}} Heard
+ *
+ * @typedef {object} Listener
+ * @property {(state: ConnectionState) => void} onState
+ * @property {(welcome: Welcome) => void} onWelcome `recovered` = nothing was missed since the last connection
+ * @property {(heard: Heard) => void} onHeard
+ * @property {() => void} onResync the emitter cannot say what was missed
+ */
+import { io } from "./vendor/socket.io.esm.min.js";
+
+const EVENTS = ["new_product", "product_updated", "product_deleted"];
+const COME_BACK_MS = 5_000;
+
+/**
+ * @param {Config} config
+ * @param {Listener} listener
+ */
+export function listen(config, listener) {
+  const socket = io(config.socket_url || undefined, { path: config.socket_path });
+  followState(socket, listener);
+  followEvents(socket, listener);
+}
+
+/**
+ * @param {import("socket.io-client").Socket} socket
+ * @param {Listener} listener
+ */
+function followState(socket, { onState, onWelcome }) {
+  let welcomed = false;
+  const lost = () => {
+    onState(welcomed ? "reconnecting" : "connecting");
+    // The stock client leaves it at that when the server itself says no, or goodbye.
+    if (!socket.active) setTimeout(() => socket.connect(), COME_BACK_MS);
+  };
+  socket.on("welcome", (/** @type {Welcome} */ welcome) => {
+    welcomed = true;
+    onState("live");
+    onWelcome({ ...welcome, recovered: socket.recovered && welcome.recovered });
+  });
+  socket.on("disconnect", lost);
+  socket.on("connect_error", lost);
+}
+
+/**
+ * @param {import("socket.io-client").Socket} socket
+ * @param {Listener} listener
+ */
+function followEvents(socket, { onHeard, onResync }) {
+  for (const event of EVENTS) {
+    socket.on(event, (product, meta) => onHeard({ event, product, seq: meta.seq, time: meta.time }));
+  }
+  socket.on("resync", onResync);
+}
