@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, NamedTuple
 
 CONTENT_TYPE = "application/problem+json"
+MAX_FIELDS = 20
 
 
 class FieldError(NamedTuple):
@@ -15,14 +17,11 @@ class FieldError(NamedTuple):
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """Translate what pydantic, or FastAPI with its help, found wrong."""
-    return [FieldError(_name(error["loc"]), error["msg"].removeprefix("Value error, ")) for error in errors]
-
-
-def _name(location: tuple[str | int, ...]) -> str:
-    # FastAPI puts the part of the request first; a caller knows its own request.
-    parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
-    return ".".join(str(part) for part in parts) or "body"
+    """Translate what pydantic found wrong: the first 20 of it, so that the answer to a few bytes is never huge."""
+    return [
+        FieldError(".".join(map(str, error["loc"])) or "body", error["msg"].removeprefix("Value error, "))
+        for error in islice(errors, MAX_FIELDS)
+    ]
 
 
 def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:

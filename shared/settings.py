@@ -4,9 +4,10 @@ import socket
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.errors import StartupError
+from shared.problems import field_errors
 
 PREFIX = "STORECAST_"
 MIN_SECRET_LENGTH = 16
@@ -17,7 +18,8 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True)
 
-    host: str = "127.0.0.1"
+    # Not empty: that would mean every interface.
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     # The name a person recognises a process by: X-Served-By, `welcome.node`, logs.
     instance: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")] = socket.gethostname()
@@ -32,9 +34,13 @@ class ServiceSettings(BaseSettings):
 
     @field_validator("emitter_secret")
     @classmethod
-    def _long_enough(cls, secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
+    def _usable(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value()
+        if len(text) < MIN_SECRET_LENGTH:
             raise ValueError(f"must have at least {MIN_SECRET_LENGTH} characters")
+        # It is sent in a header, where anything else is impossible or gets lost: above all the line end of a file.
+        if not (text.isascii() and text.isprintable() and text == text.strip()):
+            raise ValueError("must be printable ASCII without a space or a line end around it")
         return secret
 
     @classmethod
@@ -44,7 +50,10 @@ class ServiceSettings(BaseSettings):
             return cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"{PREFIX}{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False)
+                f"{PREFIX}{field.upper()}: {message}"
+                for field, message in field_errors(error.errors(include_url=False, include_input=False))
             )
             raise StartupError(problems) from None
+        except SettingsError as error:
+            # A list that is not JSON. The message names the field, and not what stands in it.
+            raise StartupError(f"{PREFIX}*: {error}") from None

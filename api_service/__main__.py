@@ -1,0 +1,82 @@
+"""`python -m api_service`: one replica of the product API."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+
+from api_service.app import create_app
+from api_service.settings import Settings
+from shared.errors import StartupError
+from shared.logs import configure_logging
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling.
+
+    It would raise the signal again once the sockets are closed, and end the process before the lease is released.
+    """
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main() -> None:
+    """Run until SIGINT or SIGTERM. A start-up problem is one line and exit code 2."""
+    try:
+        settings = Settings.load()
+        configure_logging(settings, "api")
+        with contextlib.suppress(asyncio.CancelledError):
+            uvloop.run(_serve(settings))
+    except StartupError as error:
+        sys.stderr.write(f"storecast api: {error}\n")
+        sys.exit(2)
+
+
+async def _serve(settings: Settings) -> None:
+    app = create_app(settings)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",  # it is entered below, where its errors can be told to the operator in one line
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            headers=[("X-Served-By", settings.instance)],
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    serving = asyncio.current_task()
+
+    def stop() -> None:
+        if server.started:
+            server.should_exit = True
+        elif serving is not None:
+            serving.cancel()  # still waiting for MongoDB
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    listener = _listen(settings)
+    async with app.router.lifespan_context(app):
+        await server.serve(sockets=[listener])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=2048)
+    except OSError as error:
+        raise StartupError(
+            f"STORECAST_HOST, STORECAST_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The product API, put together: what it answers, what it runs, and in which order it starts and stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from api_service import health
+from api_service.database import open_database
+from api_service.errors import add_error_handlers
+from api_service.feed import endpoints as events
+from api_service.feed.lease import Lease
+from api_service.leader import Leader
+from api_service.middleware import BodyLimit, RequestMetrics
+from api_service.page import endpoints as page
+from api_service.products import endpoints as products
+from api_service.products.repository import ProductRepository
+from api_service.products.service import ProductService
+from api_service.relay.emitter_client import EmitterClient
+from api_service.schema import prepare_schema
+from api_service.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application. Nothing is connected before its lifespan begins."""
+    app = FastAPI(title="Storecast product API", version="1", lifespan=_lifespan, redirect_slashes=False)
+    app.state.settings = settings
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestMetrics)
+    add_error_handlers(app)
+    app.include_router(products.router)
+    app.include_router(events.router)
+    app.include_router(health.router)
+    app.include_router(page.router)
+    app.mount("/static", page.static_files())
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    async with open_database(settings) as database, EmitterClient.connect(settings) as emitter:
+        lease = Lease(database, settings.instance)
+        prepare = partial(prepare_schema, database, lease)
+        await prepare()
+        app.state.database = database
+        app.state.products = ProductService(ProductRepository(database))
+        leader = Leader(database, lease, emitter, prepare, settings.history_events)
+        # The group owns the leader: should it ever end by an error, the whole process does, and is seen.
+        async with asyncio.TaskGroup() as background:
+            leading = background.create_task(leader.run())
+            yield
+            leading.cancel()

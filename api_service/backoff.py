@@ -1,0 +1,31 @@
+"""How long to wait before the next try."""
+
+import random
+
+BASE_S = 0.05
+CAP_S = 2.0
+
+
+def delay_s(failures: int, chance: float) -> float:
+    """Return the wait after so many failures in a row: exponential, capped, with full jitter by `chance` in [0, 1).
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    # At least half, so that a try never follows at once, and no two replicas keep step.
+    return min(CAP_S, BASE_S * 2.0 ** min(failures, 16)) * (0.5 + chance / 2)
+
+
+class Backoff:
+    """Counts the failures in a row of one loop."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def next_s(self) -> float:
+        """Count a failure and return how long to wait."""
+        self._failures += 1
+        return delay_s(self._failures - 1, random.random())  # noqa: S311  # jitter is no secret
+
+    def reset(self) -> None:
+        """Forget the failures: something worked."""
+        self._failures = 0

@@ -1,0 +1,59 @@
+"""`GET /events`: the event log, for programs that rather ask than listen."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api_service.database import Database
+from api_service.errors import DatabaseUnavailable, Invalid, OffsetGone
+from api_service.feed.event_log import EventLog
+from api_service.feed.lease import read_leadership
+from shared.events import Event, Position
+from shared.problems import FieldError
+
+
+class EventsQuery(BaseModel):
+    """What part of the log to read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: Annotated[
+        str | None, Field(max_length=100, description="the offset of the last event you have; none: the oldest kept")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class EventsPage(BaseModel):
+    """Consecutive events, oldest first."""
+
+    events: list[Event]
+    next: Annotated[str, Field(description="the `after` of the next page, also where there are no more events yet")]
+
+
+router = APIRouter(tags=["events"])
+
+
+@router.get("/events")
+async def list_events(query: Annotated[EventsQuery, Query()], request: Request) -> EventsPage:
+    """Return the committed changes after an offset, in commit order; 410 if the log does not reach back to it."""
+    database: Database = request.app.state.database
+    log = EventLog(database)
+    epoch, _ = await read_leadership(database)
+    if not epoch:
+        raise DatabaseUnavailable("the event log is being made; try again in a second")
+    first = await log.first_seq() or 1
+    after = first - 1 if query.after is None else _seq(query.after, epoch, first)
+    events = await log.read(after, query.limit)
+    return EventsPage(events=events, next=str(Position(epoch, events[-1].seq if events else after)))
+
+
+def _seq(offset: str, epoch: str, first: int) -> int:
+    try:
+        position = Position.parse(offset)
+    except ValueError as error:
+        raise Invalid.field("after", str(error)) from None
+    if position.epoch != epoch or position.seq < first - 1:
+        message = "the log does not reach back to this offset: read the products anew, then go on without `after`"
+        raise OffsetGone(message, [FieldError("after", message)])
+    return position.seq

@@ -1,0 +1,94 @@
+"""The one document of the `feed` collection: who numbers and relays, how far the changes were read, and the epoch.
+
+Time is the server's (`$$NOW`), so that the replicas' clocks do not matter. The lease makes sure that somebody leads;
+that two never do harm does not depend on it: numbers are fenced by the event log, see `sequencer.py`.
+"""
+
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from api_service.database import Database, Document
+from api_service.feed.changes import Token
+
+COLLECTION = "feed"
+LEASE_MS = 3_000
+
+_ID = "feed"
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class FeedState(NamedTuple):
+    """What whoever leads needs to know."""
+
+    epoch: str
+    checkpoint: Token
+
+
+class Leadership(NamedTuple):
+    """What anybody may know."""
+
+    epoch: str
+    leader: str | None
+
+
+class Lease:
+    """This process's claim to lead. `instance` is its public name."""
+
+    def __init__(self, database: Database, instance: str) -> None:
+        self._database = database
+        self._feed = database.handle[COLLECTION]
+        self._instance = instance
+        # A restarted replica must not take itself for its predecessor, whose writes may still be on their way.
+        self._owner = f"{instance}/{secrets.token_hex(8)}"
+
+    async def create(self, checkpoint: Token) -> None:
+        """Make the document with a new epoch, unless there is one."""
+        document = {"epoch": secrets.token_hex(8), "owner": None, "expires_at": _NEVER, "checkpoint": checkpoint}
+        async with self._database.call():
+            with suppress(DuplicateKeyError):  # another replica was first
+                await self._feed.update_one({"_id": _ID}, {"$setOnInsert": document}, upsert=True)
+
+    async def exists(self) -> bool:
+        """Tell whether the document is there."""
+        async with self._database.call():
+            return await self._feed.find_one({"_id": _ID}, {"_id": 1}) is not None
+
+    async def take(self) -> FeedState | None:
+        """Take the lease if it is free, renew it if it is ours; None if another replica has it."""
+        ours_or_free = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lte": ["$expires_at", "$$NOW"]}]}
+        expires_at = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": LEASE_MS}}
+        async with self._database.call():
+            document = await self._feed.find_one_and_update(
+                {"_id": _ID, "$expr": ours_or_free},
+                [{"$set": {"owner": self._owner, "instance": self._instance, "expires_at": expires_at}}],
+                return_document=ReturnDocument.AFTER,
+            )
+        return FeedState(document["epoch"], document["checkpoint"]) if document else None
+
+    async def release(self) -> None:
+        """Let another replica lead at once, if the lease is ours."""
+        await self._update({"owner": None, "expires_at": _NEVER})
+
+    async def checkpoint(self, token: Token) -> None:
+        """Remember that every change up to `token` is in the log, if the lease is ours."""
+        await self._update({"checkpoint": token})
+
+    async def _update(self, fields: Document) -> None:
+        async with self._database.call():
+            await self._feed.update_one({"_id": _ID, "owner": self._owner}, {"$set": fields})
+
+
+async def read_leadership(database: Database) -> Leadership:
+    """Return the epoch and the instance that holds the lease now, if any does."""
+    live: list[Any] = [
+        {"$match": {"_id": _ID}},
+        {"$project": {"epoch": 1, "leader": {"$cond": [{"$gt": ["$expires_at", "$$NOW"]}, "$instance", None]}}},
+    ]
+    async with database.call():
+        found = await database.handle[COLLECTION].aggregate(live).to_list(1)
+    return Leadership(found[0]["epoch"], found[0]["leader"]) if found else Leadership("", None)

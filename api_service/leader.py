@@ -1,0 +1,102 @@
+"""Campaigns for the lease, and while holding it runs what only one replica may do: numbering and relaying."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from api_service import metrics
+from api_service.backoff import Backoff
+from api_service.database import Database
+from api_service.errors import DatabaseUnavailable
+from api_service.feed.event_log import EventLog
+from api_service.feed.lease import LEASE_MS, FeedState, Lease
+from api_service.feed.sequencer import Sequencer
+from api_service.relay.emitter_client import EmitterClient
+from api_service.relay.relay import Relay
+
+LOOK_EVERY_S = 0.25
+RENEW_EVERY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class LeaseLost(Exception):
+    """This replica may not lead any longer."""
+
+
+class Leader:
+    """A candidate for leadership, for as long as the process lives."""
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        emitter: EmitterClient,
+        prepare_schema: Callable[[], Awaitable[None]],
+        history_events: int,
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._emitter = emitter
+        self._prepare_schema = prepare_schema
+        self._history_events = history_events
+
+    async def run(self) -> None:
+        """Lead whenever nobody else does, until cancelled."""
+        backoff = Backoff()
+        while True:
+            try:
+                if state := await self._lease.take():
+                    await self._lead(state)
+                elif not await self._lease.exists():
+                    await self._prepare_schema()  # the database was wiped under us
+                backoff.reset()
+                await asyncio.sleep(LOOK_EVERY_S)
+            except DatabaseUnavailable:
+                await asyncio.sleep(backoff.next_s())
+            except Exception:  # noqa: BLE001  # logged and counted; only a cancellation ends the campaign
+                # A fault of ours. It is seen in the log and in the metrics, and another replica may do better.
+                metrics.terms_failed.inc()
+                _log.exception("a term of leadership failed")
+                await asyncio.sleep(backoff.next_s())
+
+    async def _lead(self, state: FeedState) -> None:
+        log = EventLog(self._database)
+        sequencer = Sequencer(self._database, self._lease, log, self._prepare_schema)
+        relay = Relay(log, self._emitter, state.epoch, self._history_events)
+        _log.info("leading", epoch=state.epoch)
+        metrics.leader.set(1)
+        try:
+            async with asyncio.TaskGroup() as term:
+                term.create_task(self._keep_lease(state.epoch, sequencer))
+                term.create_task(sequencer.run(state.checkpoint))
+                term.create_task(relay.run(sequencer.appended))
+        except* LeaseLost as lost:
+            _log.warning("not leading any more", reason=str(lost.exceptions[0]))
+        finally:
+            metrics.leader.set(0)
+            await self._release()
+
+    async def _release(self) -> None:
+        try:
+            await self._lease.release()
+        except DatabaseUnavailable:
+            # Raised from here, it would take the place of a cancellation, and the shutdown would wait for ever.
+            _log.warning("the lease was not released; it runs out by itself")
+
+    async def _keep_lease(self, epoch: str, sequencer: Sequencer) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            # A leader whose reader hangs would keep all others from leading.
+            if time.monotonic() - sequencer.heard_at > LEASE_MS / 1000:
+                raise LeaseLost("the change stream does not answer")
+            try:
+                state = await self._lease.take()
+            except DatabaseUnavailable as error:
+                raise LeaseLost("the lease could not be renewed") from error
+            if state is None:
+                raise LeaseLost("another replica leads")
+            if state.epoch != epoch:
+                raise LeaseLost("the epoch has changed")

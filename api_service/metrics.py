@@ -1,0 +1,14 @@
+"""What the product API counts and measures, in the names of https://prometheus.io/docs/practices/naming/."""
+
+from prometheus_client import Counter, Gauge
+
+requests = Counter("storecast_http_requests_total", "HTTP requests answered", ["method", "route", "status"])
+events_numbered = Counter("storecast_events_numbered_total", "Changes that were given a number", ["event"])
+changes_passed_over = Counter(
+    "storecast_changes_passed_over_total", "Changes of documents that are not products: they have no number"
+)
+leader = Gauge("storecast_leader", "1 while this replica numbers and relays")
+terms_failed = Counter("storecast_leader_terms_failed_total", "Terms of leadership that ended by a fault of ours")
+events_relayed = Counter("storecast_events_relayed_total", "Events that the emitter took")
+relay_failures = Counter("storecast_relay_failures_total", "Deliveries to the emitter that failed and are tried again")
+emitter_position = Gauge("storecast_emitter_position", "The number of the last event that the emitter took")

@@ -1,0 +1,76 @@
+"""What happens to every request, whatever its path."""
+
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_service import metrics
+from api_service.errors import BodyTooLarge
+from api_service.products.endpoints import BATCH_PATH
+from shared.problems import FieldError
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024
+
+
+class BodyLimit:
+    """Refuses a body over the limit of its path: by what it declares, or else as soon as it has come too far."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = MAX_BATCH_BODY_BYTES if scope["path"] == BATCH_PATH else MAX_BODY_BYTES
+        received = 0
+        declared = Headers(scope=scope).get("content-length", "0")
+
+        async def limited() -> Message:
+            nonlocal received
+            if declared.isdecimal() and int(declared) > limit:
+                raise _too_large(limit)
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise _too_large(limit)
+            return message
+
+        await self._app(scope, limited, send)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    message = f"at most {limit} bytes"
+    return BodyTooLarge(f"the body is too large: {message}", [FieldError("body", message)])
+
+
+class RequestMetrics:
+    """Counts the answers by route, never by path: a path can be anything."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _count(scope, message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counted)
+        except Exception:
+            _count(scope, 500)  # a fault of ours, answered only after it has left here
+            raise
+
+
+def _count(scope: Scope, status: int) -> None:
+    route: Any = scope.get("route")
+    metrics.requests.labels(scope["method"], getattr(route, "path", "none"), status).inc()

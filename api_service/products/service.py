@@ -1,0 +1,183 @@
+"""What can be done with products. A change is one write and nothing else: the change stream tells everyone."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from bson import ObjectId
+from pydantic import JsonValue, ValidationError
+
+from api_service.database import Document
+from api_service.errors import ApiError, DatabaseUnavailable, Invalid, KeyReused, NotFound, StaleVersion
+from api_service.products.cursor import make_cursor, read_cursor
+from api_service.products.ids import new_id
+from api_service.products.repository import ProductRepository
+from api_service.products.schemas import (
+    BatchItem,
+    BatchResult,
+    Product,
+    ProductDraft,
+    ProductPage,
+)
+from shared.problems import FieldError
+
+# Whoever calls is one caller until callers can be told apart.
+ANYONE = "anyone"
+
+_TRIES = 5
+
+
+class Created(NamedTuple):
+    """A product, and whether this very call made it."""
+
+    product: Product
+    new: bool
+
+
+class ProductService:
+    """The product API's behaviour, without HTTP."""
+
+    def __init__(self, repository: ProductRepository) -> None:
+        self._repository = repository
+
+    async def create(self, draft: ProductDraft, key: str | None) -> Created:
+        """Store a product, or return the one that `key` already made."""
+        for _ in range(_TRIES):
+            document = _new_document(draft, key)
+            if await self._repository.insert(document):
+                return Created(Product.from_document(document), new=True)
+            # No document under the key any more: it was deleted between the two calls, so the key is free again.
+            if key is not None and (earlier := await self._made_before(draft, key)):
+                return Created(earlier, new=False)
+        raise DatabaseUnavailable("the product under this key comes and goes; try again")
+
+    async def create_many(self, items: Sequence[JsonValue]) -> list[BatchResult]:
+        """Create each item on its own merits; the results are in the order of the items."""
+        results: dict[int, BatchResult] = {}
+        drafts: dict[int, BatchItem] = {}
+        for index, item in enumerate(items):
+            try:
+                drafts[index] = BatchItem.model_validate(item)
+            except ValidationError as error:
+                results[index] = _refused(Invalid.fields(error.errors(include_url=False)))
+        results |= await self._insert_many(drafts)
+        return [results[index] for index in range(len(items))]
+
+    async def _insert_many(self, items: Mapping[int, BatchItem]) -> dict[int, BatchResult]:
+        documents = [_new_document(item.product, item.idempotency_key) for item in items.values()]
+        taken = await self._repository.insert_many(documents) if documents else set()
+        results = {}
+        for position, (index, item) in enumerate(items.items()):
+            if position in taken:
+                results[index] = await self._create_again(item)
+            else:
+                results[index] = BatchResult(status=201, product=Product.from_document(documents[position]))
+        return results
+
+    async def _create_again(self, item: BatchItem) -> BatchResult:
+        try:
+            created = await self.create(item.product, item.idempotency_key)
+        except KeyReused as error:
+            return _refused(error)
+        return BatchResult(status=201 if created.new else 200, product=created.product)
+
+    async def _made_before(self, draft: ProductDraft, key: str) -> Product | None:
+        document = await self._repository.find_by_key(ANYONE, key)
+        if document is None:
+            return None
+        product = _product_or_none(document)
+        if product is None or document["idempotency"] != _idempotency(draft, key):
+            message = "this key was used for another product; use a new key for a new request"
+            raise KeyReused(message, [FieldError("Idempotency-Key", message)])
+        return product
+
+    async def read(self, product_id: ObjectId) -> Product:
+        """Return a product; raise NotFound."""
+        document = await self._repository.find(product_id)
+        product = _product_or_none(document) if document else None
+        if product is None:
+            raise _not_found(product_id)
+        return product
+
+    async def page(self, *, limit: int, cursor: str | None, category: str | None, q: str | None) -> ProductPage:
+        """Return a page of the newest products that match."""
+        before = read_cursor(cursor, category, q) if cursor else None
+        documents = await self._repository.newest(limit=limit + 1, before=before, category=category, q=q)
+        page = documents[:limit]
+        more = len(documents) > limit
+        return ProductPage(
+            # What another program stored and is no product is not shown, and does not end the page early.
+            items=[product for document in page if (product := _product_or_none(document))],
+            next_cursor=make_cursor(str(page[-1]["_id"]), category, q) if more else None,
+        )
+
+    async def patch(
+        self, product_id: ObjectId, patch: Mapping[str, JsonValue], versions: AbstractSet[int] | None
+    ) -> Product:
+        """Apply a merge patch (RFC 7396) to the newest version, which must be one of `versions` if they are given."""
+        for _ in range(_TRIES):
+            current = await self.read(product_id)
+            if versions is not None and current.version not in versions:
+                raise StaleVersion(f"the product is at version {current.version}")
+            changes = _changes(current, patch)
+            if not changes:
+                return current
+            changes["updated_at"] = _now()
+            # None: it was changed or deleted in between. The next turn finds out which.
+            if document := await self._repository.update(product_id, current.version, changes):
+                return Product.from_document(document)
+        raise DatabaseUnavailable("the product changes too often to be patched; try again")
+
+    async def delete(self, product_id: ObjectId) -> None:
+        """Remove a product; raise NotFound."""
+        if not await self._repository.delete(product_id):
+            raise _not_found(product_id)
+
+
+def _new_document(draft: ProductDraft, key: str | None) -> Document:
+    now = _now()
+    document = {"_id": new_id(), **draft.document(), "version": 1, "created_at": now, "updated_at": now}
+    if key is not None:
+        document["idempotency"] = _idempotency(draft, key)
+    return document
+
+
+def _idempotency(draft: ProductDraft, key: str) -> Document:
+    fingerprint = hashlib.sha256(orjson.dumps(draft.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return {"caller": ANYONE, "key": key, "fingerprint": fingerprint}
+
+
+def _now() -> datetime:
+    # Milliseconds, as MongoDB stores them: what is answered now is what is read later.
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _changes(current: Product, patch: Mapping[str, JsonValue]) -> dict[str, Any]:
+    before = current.draft_fields()
+    # RFC 7396: null removes a member; a draft without it has the default. One that no product has stays, to be refused.
+    merged = {name: value for name, value in {**before, **patch}.items() if value is not None or name not in before}
+    try:
+        draft = ProductDraft.model_validate(merged)
+    except ValidationError as error:
+        raise Invalid.fields(error.errors(include_url=False)) from None
+    after = draft.document()
+    return {name: after[name] for name, value in draft.model_dump().items() if value != before[name]}
+
+
+def _product_or_none(document: Document) -> Product | None:
+    try:
+        return Product.from_document(document)
+    except ValueError:
+        return None
+
+
+def _refused(error: ApiError) -> BatchResult:
+    return BatchResult(status=error.status, problem=error.problem())
+
+
+def _not_found(product_id: ObjectId) -> NotFound:
+    return NotFound(f"there is no product {product_id}", [FieldError("id", "names no product")])

@@ -1,0 +1,91 @@
+"""Carries the event log to the emitter, in order, from wherever the emitter is.
+
+The emitter's answer is the only truth about what was delivered; nothing is stored here. So a relay that is new, or was
+stopped for a while, or runs twice, cannot lose or repeat anything: the emitter takes what follows its position, ignores
+what it has, and answers a gap with its position.
+"""
+
+import asyncio
+
+import structlog
+
+from api_service import metrics
+from api_service.backoff import Backoff
+from api_service.errors import DatabaseUnavailable
+from api_service.feed.event_log import EventLog
+from api_service.relay.batches import within
+from api_service.relay.emitter_client import EmitterClient, EmitterError, EmitterUnavailable
+from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Batch, EmitterPosition
+
+ASK_EVERY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """The delivery of one epoch's log for one term of leadership."""
+
+    def __init__(self, log: EventLog, emitter: EmitterClient, epoch: str, history_events: int) -> None:
+        self._log = log
+        self._emitter = emitter
+        self._epoch = epoch
+        self._history_events = history_events
+        # The emitter's last answer; None when it has to be asked.
+        self._answer: EmitterPosition | None = None
+
+    async def run(self, appended: asyncio.Event) -> None:
+        """Deliver until cancelled; at once when `appended` is set, and never later than every second."""
+        backoff = Backoff()
+        while True:
+            appended.clear()
+            try:
+                delivered = await self.deliver_batch()
+            except (EmitterError, DatabaseUnavailable) as error:
+                self._answer = None
+                metrics.relay_failures.inc()
+                _log.warning("delivery failed", error=str(error))
+                await asyncio.sleep(backoff.next_s())
+                continue
+            backoff.reset()
+            if not delivered:
+                await self._wait(appended)
+
+    async def deliver_batch(self) -> int:
+        """Deliver one batch of what the emitter lacks; return how many events it was."""
+        if self._answer is None:
+            self._answer = await self._emitter.position()
+        if self._answer.epoch != self._epoch or self._answer.position is None:
+            return await self._hand_over()
+        after = self._answer.position
+        metrics.emitter_position.set(after)
+        events = within(MAX_BATCH_BYTES, await self._log.read(after, MAX_BATCH_EVENTS))
+        if events:
+            self._answer = await self._emitter.post(Batch(epoch=self._epoch, events=events))
+            if self._answer.position == after:
+                raise EmitterUnavailable(f"the emitter stays at {after}")
+            metrics.events_relayed.inc(len(events))
+        return len(events)
+
+    async def _hand_over(self) -> int:
+        """Give an emitter without memory the recent history, and close with its position; return 1: there is more."""
+        # What is appended from here on is live: it has to be broadcast, so it must not come as history.
+        end, _ = await self._log.end()
+        after = max(0, end - self._history_events)
+        _log.info("handing the history over", events=end - after, position=end)
+        while after < end:
+            events = within(MAX_BATCH_BYTES, await self._log.read(after, min(end - after, MAX_BATCH_EVENTS)))
+            self._answer = await self._emitter.post(Batch(epoch=self._epoch, events=events, history=True))
+            if self._answer.position is not None:
+                return 1  # another relay was faster
+            after = events[-1].seq
+        self._answer = await self._emitter.post(Batch(epoch=self._epoch, history=True, position=end))
+        if self._answer.position is None:
+            raise EmitterUnavailable("the emitter did not take the hand-over")
+        return 1
+
+    async def _wait(self, appended: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(ASK_EVERY_S):
+                await appended.wait()
+        except TimeoutError:
+            self._answer = None  # ask: an emitter that started anew on a quiet catalogue says so only then

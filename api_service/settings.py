@@ -1,0 +1,31 @@
+"""The product API's settings: the only place of this service that reads the environment."""
+
+from typing import Annotated
+
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
+
+from shared.settings import ServiceSettings
+
+_URL = TypeAdapter(AnyHttpUrl)
+
+
+class Settings(ServiceSettings):
+    """Environment variables `STORECAST_<NAME>`."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    # A secret because it may carry a password. The database is the one it names, else `storecast`.
+    mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/storecast")
+    emitter_url: str = "http://127.0.0.1:9000"
+    # Where browsers find the emitter when it is not on the page's own origin.
+    public_ws_url: str = ""
+    # How long one request or one step of the feed may wait for MongoDB altogether.
+    database_timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
+    # How long a start waits for MongoDB to become reachable before it gives up.
+    startup_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
+
+    @field_validator("emitter_url", "public_ws_url")
+    @classmethod
+    def _an_http_url(cls, url: str) -> str:
+        if url:
+            _URL.validate_python(url)
+        return url.rstrip("/")
