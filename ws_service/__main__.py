@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
 from shared.errors import StartupError
 from shared.logs import configure_logging
@@ -36,9 +37,18 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    server = _Server(
+    server = create_server(settings, create_app(settings))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # setattr's own form
+    await server.serve(sockets=[_listen(settings)])
+
+
+def create_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
+    """Return uvicorn as the emitter needs it, not yet listening."""
+    return _Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -53,10 +63,6 @@ async def _serve(settings: Settings) -> None:
             timeout_graceful_shutdown=3,
         )
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # setattr's own form
-    await server.serve(sockets=[_listen(settings)])
 
 
 def _listen(settings: Settings) -> socket.socket:
