@@ -1,0 +1,53 @@
+"""The command line: `storecast`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from deploy.local.display import Display
+from deploy.local.settings import LocalSettings
+from deploy.local.system import GatewayChoice, Options
+from deploy.local.up import up as run_up
+from shared.errors import StartupError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.callback()
+def storecast() -> None:
+    """Storecast: a live product catalogue."""
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the page and the product API will be.")] = 8080,
+    replicas: Annotated[int, typer.Option(min=1, max=50, help="How many replicas of the product API.")] = 3,
+    mongo_url: Annotated[
+        str | None,
+        typer.Option(help="A running MongoDB replica set, version 6.0 or later, to be used instead of an own one."),
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(file_okay=False, help="Where data, logs and process ids are kept.")] = Path(
+        ".storecast"
+    ),
+    gateway: Annotated[
+        GatewayChoice, typer.Option(help="One origin for all through nginx, or none; auto: nginx if it is there.")
+    ] = "auto",
+) -> None:
+    """Start the whole system on this machine; Ctrl-C stops it, the data stay."""
+    options = Options(port=port, replicas=replicas, mongo_url=mongo_url, data_dir=data_dir, gateway=gateway)
+    settings = LocalSettings.load()
+    with Display(Console()) as display:
+        asyncio.run(run_up(options, settings, display))
+
+
+def main() -> None:
+    """Run the command line; what the user has to change is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except StartupError as error:
+        typer.echo(f"storecast: {error}", err=True)
+        sys.exit(2)

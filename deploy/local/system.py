@@ -1,0 +1,103 @@
+"""What `storecast up` runs and where: decided before anything is started."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deploy.local import gateway, mongod, ports, services
+from deploy.local.child import Program
+from deploy.local.data_dir import DataDir
+from deploy.local.settings import LocalSettings
+from shared.errors import StartupError
+
+GatewayChoice = Literal["auto", "nginx", "none"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    port: int
+    replicas: int
+    mongo_url: str | None
+    data_dir: Path
+    gateway: GatewayChoice
+
+
+@dataclass(frozen=True)
+class System:
+    """Every program, in the order of its start, and the addresses that people use.
+
+    Without a gateway the first replica has the port that was asked for, and the page is told where the sockets are.
+    """
+
+    mongo_url: str
+    mongods: list[Program]
+    emitters: list[Program]
+    replicas: list[Program]
+    gateway: Program | None
+    socket_path: str
+
+    @property
+    def gateways(self) -> list[Program]:
+        """The gateway, as the part of the start order that it may be missing from."""
+        return [self.gateway] if self.gateway else []
+
+    @property
+    def front(self) -> Program:
+        """Who answers at the port that was asked for."""
+        return self.gateway or self.replicas[0]
+
+    @property
+    def sockets(self) -> Program:
+        """Who answers a client of the sockets."""
+        return self.gateway or self.emitters[0]
+
+
+def plan(options: Options, settings: LocalSettings, data: DataDir) -> System:
+    """Find the programs, choose the ports and write nginx's files; nothing is started yet.
+
+    Raises:
+        StartupError: a program is missing, or the port is in use.
+
+    """
+    ports.require_free(options.port)
+    nginx = _find_nginx(options.gateway)
+    mongods = _mongods(options, data)
+    mongo_url = options.mongo_url or mongod.url([program.address for program in mongods])
+    taken = frozenset([options.port, *(int(program.address.partition(":")[2]) for program in mongods)])
+    emitter_port, *api_ports = ports.free_ports(1 + options.replicas, avoid=taken)
+    if nginx is None:
+        api_ports[0] = options.port
+    upstreams = {
+        "STORECAST_SOCKET_PATH": settings.socket_path,
+        "STORECAST_API_SERVERS": gateway.servers(api_ports),
+        "STORECAST_EMITTER_SERVERS": gateway.servers([emitter_port]),
+    }
+    emitter_url = services.address_of(emitter_port)
+    others = services.Addresses(mongo_url, emitter_url, public_ws_url="" if nginx else emitter_url)
+    return System(
+        mongo_url=mongo_url,
+        mongods=mongods,
+        emitters=[services.emitter(1, emitter_port, settings, page_ports=[] if nginx else api_ports)],
+        replicas=[services.api_replica(number, port, settings, others) for number, port in enumerate(api_ports, 1)],
+        gateway=gateway.nginx(nginx, data.gateway, options.port, upstreams) if nginx else None,
+        socket_path=settings.socket_path,
+    )
+
+
+def _find_nginx(choice: GatewayChoice) -> str | None:
+    if choice == "none":
+        return None
+    program = gateway.find_nginx()
+    if program is None and choice == "nginx":
+        raise StartupError(f"there is no nginx on this machine; {gateway.INSTALL_HINT}, or use --gateway none")
+    return program
+
+
+def _mongods(options: Options, data: DataDir) -> list[Program]:
+    if options.mongo_url is not None:
+        return []
+    program = mongod.find_mongod()
+    port = ports.remembered_port(data.mongod_port, avoid=frozenset([options.port]))
+    return [mongod.mongod(program, data.mongod, port)]
