@@ -2,33 +2,59 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+DEBIAN_PACKAGES := tests/setup/debian-packages
 
-.PHONY: install run test check format lock clean
+.PHONY: help install run test check format bench lock clean
+.DEFAULT_GOAL := help
 
-install: .venv/.installed
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: .venv/.installed ## Python packages into .venv
 
 # The lock names versions and hashes but no address, so that it works behind any mirror of the registries.
 .venv/.installed: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
+	@PYTHON=$(PYTHON) $(DEBIAN_PACKAGES) python3-venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-run: install
+run: install ## start the whole system on http://127.0.0.1:8080
+	@$(DEBIAN_PACKAGES) libcurl4
 	$(BIN)/storecast up
 
-check: install
+test: install tests/node_modules/.installed ## all tests, with coverage
+	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy chromium libcurl4
+	$(BIN)/pytest --cov -n 2 --dist loadfile
+
+check: install ## what a change must pass before it is tested: ruff, formatting, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: install
+format: install ## mend what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lock: install
+bench: install tests/node_modules/.installed ## print create-to-heard latency and creates per second
+	@$(DEBIAN_PACKAGES) nginx-light libcurl4
+	$(BIN)/python -m tests.benchmarks.latency
+
+tests/node_modules/.installed: tests/package.json tests/package-lock.json
+	npm --prefix tests ci --loglevel=error
+	touch $@
+
+lock: install ## resolve the dependencies of pyproject.toml again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
 		pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
 		pyproject.toml --all-extras --group dev --output-file requirements-dev.lock
+
+clean: ## remove what the other targets made, but not the data of `make run`
+	rm -rf .venv tests/node_modules tests/artefacts build dist *.egg-info .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find api_service deploy shared tests ws_service -name __pycache__ -type d -prune -exec rm -rf {} +

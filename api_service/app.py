@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from pymongo.errors import DuplicateKeyError
 
 from api_service import health
 from api_service.database import open_database
-from api_service.errors import add_error_handlers
+from api_service.errors import DatabaseUnavailable, add_error_handlers
 from api_service.feed import endpoints as events
 from api_service.feed.lease import Lease
 from api_service.leader import Leader
@@ -21,6 +22,7 @@ from api_service.products.service import ProductService
 from api_service.relay.emitter_client import EmitterClient
 from api_service.schema import prepare_schema
 from api_service.settings import Settings
+from shared.errors import StartupError
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,12 +46,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with open_database(settings) as database, EmitterClient.connect(settings) as emitter:
         lease = Lease(database, settings.instance)
         prepare = partial(prepare_schema, database, lease)
-        await prepare()
+        try:
+            await prepare()
+        except (DatabaseUnavailable, DuplicateKeyError) as error:
+            raise StartupError(f"STORECAST_MONGO_URL: the collections cannot be prepared: {_cause(error)}") from error
         app.state.database = database
         app.state.products = ProductService(ProductRepository(database))
-        leader = Leader(database, lease, emitter, prepare, settings.history_events)
+        leader = Leader(database, lease, emitter, prepare, settings)
         # The group owns the leader: should it ever end by an error, the whole process does, and is seen.
         async with asyncio.TaskGroup() as background:
             leading = background.create_task(leader.run())
             yield
             leading.cancel()
+
+
+def _cause(error: Exception) -> str:
+    return str(error.__cause__ or error).partition(", full error:")[0]

@@ -10,6 +10,7 @@ from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
 from api_service.feed.lease import read_leadership
+from api_service.relay.backlog import measure_backlog
 
 
 class Liveness(BaseModel):
@@ -24,6 +25,12 @@ class Readiness(BaseModel):
     status: str
     leader: Annotated[str | None, Field(description="the replica that numbers and relays now")] = None
     log_end: Annotated[int | None, Field(description="the number of the newest event")] = None
+    undelivered_events: Annotated[
+        int | None, Field(description="how many of them a leader has not yet seen the emitter take; at most 1 s old")
+    ] = None
+    undelivered_age_s: Annotated[
+        float | None, Field(description="how long ago, in seconds, the oldest of those was committed")
+    ] = None
 
 
 router = APIRouter(tags=["operations"])
@@ -40,12 +47,26 @@ async def readyz(request: Request, response: Response) -> Readiness:
     """Say whether MongoDB answers: 200 or 503."""
     database: Database = request.app.state.database
     try:
-        leadership = await read_leadership(database)
-        end = await EventLog(database).end()
+        return await _readiness(database)
     except DatabaseUnavailable:
         response.status_code = 503
         return Readiness(status="unavailable")
-    return Readiness(status="ready", leader=leadership.leader, log_end=end.seq)
+
+
+async def _readiness(database: Database) -> Readiness:
+    log = EventLog(database)
+    _, leader, relayed = await read_leadership(database)
+    end, _ = await log.end()
+    if relayed is None:
+        return Readiness(status="ready", leader=leader, log_end=end)
+    backlog = await measure_backlog(log, relayed, end)
+    return Readiness(
+        status="ready",
+        leader=leader,
+        log_end=end,
+        undelivered_events=backlog.events,
+        undelivered_age_s=backlog.age_s,
+    )
 
 
 @router.get("/metrics", response_class=Response)

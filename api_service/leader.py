@@ -1,6 +1,7 @@
 """Campaigns for the lease, and while holding it runs what only one replica may do: numbering and relaying."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,9 +13,12 @@ from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
 from api_service.feed.lease import LEASE_MS, FeedState, Lease
+from api_service.feed.retention import Limits, Retention
 from api_service.feed.sequencer import Sequencer
+from api_service.relay.backlog import measure_backlog
 from api_service.relay.emitter_client import EmitterClient
 from api_service.relay.relay import Relay
+from api_service.settings import Settings
 
 LOOK_EVERY_S = 0.25
 RENEW_EVERY_S = 1.0
@@ -35,13 +39,13 @@ class Leader:
         lease: Lease,
         emitter: EmitterClient,
         prepare_schema: Callable[[], Awaitable[None]],
-        history_events: int,
+        settings: Settings,
     ) -> None:
         self._database = database
         self._lease = lease
         self._emitter = emitter
         self._prepare_schema = prepare_schema
-        self._history_events = history_events
+        self._settings = settings
 
     async def run(self) -> None:
         """Lead whenever nobody else does, until cancelled."""
@@ -63,20 +67,35 @@ class Leader:
                 await asyncio.sleep(backoff.next_s())
 
     async def _lead(self, state: FeedState) -> None:
+        # In a task of its own: Python 3.11's TaskGroup swallows a cancellation that comes while one of its tasks fails.
+        # There it would end the term and be forgotten, and a shutdown would wait for ever.
+        term = asyncio.create_task(self._term(state), name="term of leadership")
+        try:
+            await asyncio.wait({term})
+        finally:
+            term.cancel()
+            await asyncio.wait({term})
+        term.result()
+
+    async def _term(self, state: FeedState) -> None:
         log = EventLog(self._database)
         sequencer = Sequencer(self._database, self._lease, log, self._prepare_schema)
-        relay = Relay(log, self._emitter, state.epoch, self._history_events)
+        relay = Relay(log, self._emitter, state.epoch, self._settings.history_events, state.relayed)
         _log.info("leading", epoch=state.epoch)
         metrics.leader.set(1)
         try:
             async with asyncio.TaskGroup() as term:
-                term.create_task(self._keep_lease(state.epoch, sequencer))
+                term.create_task(self._keep_lease(state.epoch, sequencer, relay))
                 term.create_task(sequencer.run(state.checkpoint))
                 term.create_task(relay.run(sequencer.appended))
+                term.create_task(Retention(log, Limits.of(self._settings), lambda: relay.relayed).run())
+                term.create_task(self._watch_backlog(log, relay))
         except* LeaseLost as lost:
             _log.warning("not leading any more", reason=str(lost.exceptions[0]))
         finally:
             metrics.leader.set(0)
+            metrics.undelivered_events.set(0)
+            metrics.undelivered_age.set(0)
             await self._release()
 
     async def _release(self) -> None:
@@ -86,14 +105,23 @@ class Leader:
             # Raised from here, it would take the place of a cancellation, and the shutdown would wait for ever.
             _log.warning("the lease was not released; it runs out by itself")
 
-    async def _keep_lease(self, epoch: str, sequencer: Sequencer) -> None:
+    async def _watch_backlog(self, log: EventLog, relay: Relay) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            with contextlib.suppress(DatabaseUnavailable):
+                end, _ = await log.end()
+                backlog = await measure_backlog(log, relay.relayed or 0, end)
+                metrics.undelivered_events.set(backlog.events)
+                metrics.undelivered_age.set(backlog.age_s)
+
+    async def _keep_lease(self, epoch: str, sequencer: Sequencer, relay: Relay) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             # A leader whose reader hangs would keep all others from leading.
             if time.monotonic() - sequencer.heard_at > LEASE_MS / 1000:
                 raise LeaseLost("the change stream does not answer")
             try:
-                state = await self._lease.take()
+                state = await self._lease.take(relay.relayed)
             except DatabaseUnavailable as error:
                 raise LeaseLost("the lease could not be renewed") from error
             if state is None:

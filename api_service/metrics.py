@@ -11,4 +11,11 @@ leader = Gauge("storecast_leader", "1 while this replica numbers and relays")
 terms_failed = Counter("storecast_leader_terms_failed_total", "Terms of leadership that ended by a fault of ours")
 events_relayed = Counter("storecast_events_relayed_total", "Events that the emitter took")
 relay_failures = Counter("storecast_relay_failures_total", "Deliveries to the emitter that failed and are tried again")
+events_parked = Counter("storecast_events_parked_total", "Events that the emitter cannot take: nobody hears them")
+line_blocked = Gauge("storecast_line_blocked", "1 while the emitter refuses most events: two versions that disagree")
+removed_undelivered = Counter(
+    "storecast_events_removed_undelivered_total", "Events that left the log before the emitter had taken them"
+)
+undelivered_events = Gauge("storecast_undelivered_events", "Events in the log that the emitter has not taken")
+undelivered_age = Gauge("storecast_undelivered_age_seconds", "How long ago the oldest undelivered event was committed")
 emitter_position = Gauge("storecast_emitter_position", "The number of the last event that the emitter took")

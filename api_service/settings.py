@@ -18,14 +18,25 @@ class Settings(ServiceSettings):
     emitter_url: str = "http://127.0.0.1:9000"
     # Where browsers find the emitter when it is not on the page's own origin.
     public_ws_url: str = ""
+    # The event log keeps so much in any case, and more while the emitter has not taken it, up to the cap.
+    retention_hours: Annotated[float, Field(gt=0)] = 24
+    retention_events: Annotated[int, Field(ge=1)] = 1_000_000
+    retention_cap_events: Annotated[int, Field(ge=1)] = 2_000_000
     # How long one request or one step of the feed may wait for MongoDB altogether.
     database_timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5_000
     # How long a start waits for MongoDB to become reachable before it gives up.
     startup_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
 
-    @field_validator("emitter_url", "public_ws_url")
+    @field_validator("emitter_url")
     @classmethod
     def _an_http_url(cls, url: str) -> str:
-        if url:
-            _URL.validate_python(url)
+        _URL.validate_python(url)
+        return url.rstrip("/")
+
+    @field_validator("public_ws_url")
+    @classmethod
+    def _an_origin(cls, url: str) -> str:
+        # A path would be read as a Socket.IO namespace; STORECAST_SOCKET_PATH is for that.
+        if url and (parsed := _URL.validate_python(url)) and ((parsed.path or "/") != "/" or parsed.query):
+            raise ValueError("give the origin alone, like https://shop.example")
         return url.rstrip("/")

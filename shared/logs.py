@@ -32,6 +32,7 @@ def configure_logging(settings: ServiceSettings, service: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    logging.captureWarnings(capture=True)
     # One line for every request of every client drowns what matters; the counters in /metrics have them.
     for chatty in ("httpx", "httpcore", "uvicorn.access", "engineio", "socketio", "pymongo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

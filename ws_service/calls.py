@@ -14,7 +14,8 @@ from ws_service.settings import Settings
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
-def require_secret(request: Request, authorization: Annotated[str, Header()] = "") -> None:
+# A coroutine, although it does not wait: a plain function would be sent to a thread, for every request.
+async def require_secret(request: Request, authorization: Annotated[str, Header()] = "") -> None:
     """Let only those through who know the emitter secret (RFC 6750, section 2.1)."""
     settings: Settings = request.app.state.settings
     expected = f"Bearer {settings.emitter_secret.get_secret_value()}"

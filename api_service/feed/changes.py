@@ -35,13 +35,14 @@ class Change(NamedTuple):
     """One change event of the stream.
 
     `after` and `before` are the document as this very change left and found it; None where there was none, where it
-    was not kept, or where it was too large.
+    was not kept, or where it was too large. `image_lost`: MongoDB did not keep what the change left.
     """
 
     operation: str
     key: Any
     after: Document | None
     before: Document | None
+    image_lost: bool
     time: datetime
     token: Token
 
@@ -53,6 +54,8 @@ class Change(NamedTuple):
             key=event.get("documentKey", {}).get("_id"),
             after=event.get("fullDocument"),
             before=event.get("fullDocumentBeforeChange"),
+            # Null is MongoDB's word for it; what was too large is left out by our own pipeline.
+            image_lost="fullDocument" in event and event["fullDocument"] is None,
             time=event["wallTime"],
             token=event["_id"],
         )

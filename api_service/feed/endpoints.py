@@ -39,7 +39,7 @@ async def list_events(query: Annotated[EventsQuery, Query()], request: Request) 
     """Return the committed changes after an offset, in commit order; 410 if the log does not reach back to it."""
     database: Database = request.app.state.database
     log = EventLog(database)
-    epoch, _ = await read_leadership(database)
+    epoch = (await read_leadership(database)).epoch
     if not epoch:
         raise DatabaseUnavailable("the event log is being made; try again in a second")
     first = await log.first_seq() or 1

@@ -70,6 +70,32 @@ class EventLog:
             newest = await self._events.find_one({}, {"token": 1}, sort=[("_id", -1)])
         return LogEnd(newest["_id"], newest["token"]) if newest else LogEnd(0, None)
 
+    async def last_before(self, moment: datetime) -> int:
+        """Return the number up to which every event was committed before `moment`; 0 if the oldest was not."""
+        async with self._database.call():
+            # In the order of the numbers, from the oldest on: what is read is what will be removed, and one more.
+            kept = await self._events.find_one({"time": {"$gte": moment}}, {"_id": 1}, sort=[("_id", 1)])
+        return (kept["_id"] if kept else (await self.end()).seq + 1) - 1
+
+    async def remove(self, last: int, limit: int) -> int:
+        """Remove up to `limit` of the oldest events, none beyond the number `last`; return how many went."""
+        first = await self.first_seq()
+        if first is None or first > last:
+            return 0
+        async with self._database.call():
+            return (await self._events.delete_many({"_id": {"$lte": min(last, first + limit - 1)}})).deleted_count
+
+    async def park(self, seq: int, reason: str) -> None:
+        """Mark an event that the emitter cannot take: its number stays, nobody hears it."""
+        async with self._database.call():
+            await self._events.update_one({"_id": seq}, {"$set": {"parked": reason}})
+
+    async def oldest_after(self, seq: int) -> datetime | None:
+        """Return when the first event beyond the number `seq` was committed; None if there is none."""
+        async with self._database.call():
+            found = await self._events.find_one({"_id": {"$gt": seq}}, {"time": 1}, sort=[("_id", 1)])
+        return found["time"] if found else None
+
     async def first_seq(self) -> int | None:
         """Return the oldest number that is kept; None for an empty log."""
         async with self._database.call():
@@ -84,6 +110,8 @@ class EventLog:
 
 
 def _event(document: Document) -> Event:
+    if "parked" in document:
+        return Event(seq=document["_id"], event=None)
     # Our own entries: nothing in them needs to be checked again.
     return Event.model_construct(
         seq=document["_id"],

@@ -27,13 +27,15 @@ class FeedState(NamedTuple):
 
     epoch: str
     checkpoint: Token
+    relayed: int | None
 
 
 class Leadership(NamedTuple):
-    """What anybody may know."""
+    """What anybody may know. `relayed` is the newest event that a leader saw the emitter take."""
 
     epoch: str
     leader: str | None
+    relayed: int | None = None
 
 
 class Lease:
@@ -58,17 +60,21 @@ class Lease:
         async with self._database.call():
             return await self._feed.find_one({"_id": _ID}, {"_id": 1}) is not None
 
-    async def take(self) -> FeedState | None:
-        """Take the lease if it is free, renew it if it is ours; None if another replica has it."""
+    async def take(self, relayed: int | None = None) -> FeedState | None:
+        """Take the lease if it is free, renew it if it is ours; None if another replica has it.
+
+        `relayed` is told to the other replicas with it. It is for those who watch: no relay starts from it.
+        """
         ours_or_free = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lte": ["$expires_at", "$$NOW"]}]}
         expires_at = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": LEASE_MS}}
+        told = {} if relayed is None else {"relayed": relayed}
         async with self._database.call():
             document = await self._feed.find_one_and_update(
                 {"_id": _ID, "$expr": ours_or_free},
-                [{"$set": {"owner": self._owner, "instance": self._instance, "expires_at": expires_at}}],
+                [{"$set": {**told, "owner": self._owner, "instance": self._instance, "expires_at": expires_at}}],
                 return_document=ReturnDocument.AFTER,
             )
-        return FeedState(document["epoch"], document["checkpoint"]) if document else None
+        return FeedState(document["epoch"], document["checkpoint"], document.get("relayed")) if document else None
 
     async def release(self) -> None:
         """Let another replica lead at once, if the lease is ours."""
@@ -87,8 +93,14 @@ async def read_leadership(database: Database) -> Leadership:
     """Return the epoch and the instance that holds the lease now, if any does."""
     live: list[Any] = [
         {"$match": {"_id": _ID}},
-        {"$project": {"epoch": 1, "leader": {"$cond": [{"$gt": ["$expires_at", "$$NOW"]}, "$instance", None]}}},
+        {
+            "$project": {
+                "epoch": 1,
+                "relayed": 1,
+                "leader": {"$cond": [{"$gt": ["$expires_at", "$$NOW"]}, "$instance", None]},
+            }
+        },
     ]
     async with database.call():
         found = await database.handle[COLLECTION].aggregate(live).to_list(1)
-    return Leadership(found[0]["epoch"], found[0]["leader"]) if found else Leadership("", None)
+    return Leadership(found[0]["epoch"], found[0]["leader"], found[0].get("relayed")) if found else Leadership("", None)

@@ -50,6 +50,8 @@ def _entry(change: Change, seq: int) -> Entry | None:
         return resync(seq, "the products were dropped or renamed", change.time, change.token)
     if change.operation not in _EVENTS:
         return None
+    if change.image_lost:
+        return resync(seq, "what a change left was not kept", change.time, change.token)
     after, before = _product(change.after), _product(change.before)
     if change.operation == "delete":
         return _deleted(change, seq, before)

@@ -31,24 +31,25 @@ _TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
 _OUR_TAG = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,15})"')
 
 
-def _service(request: Request) -> ProductService:
+# Dependencies are coroutines, although none waits: each plain function would be sent to a thread, for every request.
+async def _service(request: Request) -> ProductService:
     return cast(ProductService, request.app.state.products)
 
 
-def _require_json(request: Request) -> None:
+async def _require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in {"application/json", "application/merge-patch+json"}:
         message = "send the body as application/json"
         raise WrongMediaType(message, [FieldError("Content-Type", message)])
 
 
-def _product_id(product_id: Annotated[str, Path(description="24 hexadecimal digits")]) -> ObjectId:
+async def _product_id(product_id: Annotated[str, Path(description="24 hexadecimal digits")]) -> ObjectId:
     if known := parse_id(product_id):
         return known
     raise NotFound("there is no such product", [FieldError("id", "an id has 24 hexadecimal digits")])
 
 
-def _versions(if_match: Annotated[str | None, Header(description='an ETag, like "3"')] = None) -> set[int] | None:
+async def _versions(if_match: Annotated[str | None, Header(description='an ETag, like "3"')] = None) -> set[int] | None:
     if if_match is None or if_match.strip() == "*":
         return None
     if not _TAGS.fullmatch(if_match.strip()):

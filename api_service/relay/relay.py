@@ -14,10 +14,14 @@ from api_service.backoff import Backoff
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
 from api_service.relay.batches import within
-from api_service.relay.emitter_client import EmitterClient, EmitterError, EmitterUnavailable
+from api_service.relay.emitter_client import BatchRefused, EmitterClient, EmitterError, EmitterUnavailable
+from api_service.relay.refusals import find_refused, versions_disagree
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Batch, EmitterPosition
+from shared.events import Event
 
 ASK_EVERY_S = 1.0
+
+_TAKEN_BEFORE = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -25,11 +29,15 @@ _log = structlog.get_logger(__name__)
 class Relay:
     """The delivery of one epoch's log for one term of leadership."""
 
-    def __init__(self, log: EventLog, emitter: EmitterClient, epoch: str, history_events: int) -> None:
+    def __init__(
+        self, log: EventLog, emitter: EmitterClient, epoch: str, history_events: int, relayed: int | None = None
+    ) -> None:
         self._log = log
         self._emitter = emitter
         self._epoch = epoch
         self._history_events = history_events
+        # The last position that the emitter was seen at, for those who watch; what to post is decided by its answer.
+        self.relayed = relayed
         # The emitter's last answer; None when it has to be asked.
         self._answer: EmitterPosition | None = None
 
@@ -56,15 +64,41 @@ class Relay:
             self._answer = await self._emitter.position()
         if self._answer.epoch != self._epoch or self._answer.position is None:
             return await self._hand_over()
-        after = self._answer.position
+        after = self.relayed = self._answer.position
         metrics.emitter_position.set(after)
         events = within(MAX_BATCH_BYTES, await self._log.read(after, MAX_BATCH_EVENTS))
-        if events:
-            self._answer = await self._emitter.post(Batch(epoch=self._epoch, events=events))
-            if self._answer.position == after:
-                raise EmitterUnavailable(f"the emitter stays at {after}")
-            metrics.events_relayed.inc(len(events))
+        if not events:
+            return 0
+        if events[0].seq > after + 1:
+            _log.error("the log does not reach back to the emitter", log_begins=events[0].seq, emitter=after)
+            return await self._hand_over()
+        self._answer = await self._post(events)
+        if self._answer.position == after:
+            raise EmitterUnavailable(f"the emitter stays at {after}")
+        metrics.events_relayed.inc(len(events))
+        metrics.line_blocked.set(0)
         return len(events)
+
+    async def _post(self, events: list[Event], *, history: bool = False) -> EmitterPosition:
+        try:
+            return await self._emitter.post(Batch(epoch=self._epoch, events=events, history=history))
+        except BatchRefused:
+            await self._park_refused(events)
+            # What was parked is read from the log again, as a number that nobody hears.
+            raise
+
+    async def _park_refused(self, events: list[Event]) -> None:
+        # Together with some that were taken before: of a single event nobody could tell whose fault it is.
+        before = await self._log.read(max(0, events[0].seq - 1 - _TAKEN_BEFORE), min(events[0].seq - 1, _TAKEN_BEFORE))
+        refused = await find_refused(self._emitter, self._epoch, [*before, *events])
+        if versions_disagree(len(refused), len(before) + len(events)):
+            metrics.line_blocked.set(1)
+            _log.error("the emitter refuses most events; nothing is parked, the line waits", reason=refused[0].reason)
+            return
+        for refusal in refused:
+            await self._log.park(refusal.event.seq, refusal.reason)
+            metrics.events_parked.inc()
+            _log.error("parked an event", seq=refusal.event.seq, id=refusal.event.id, reason=refusal.reason)
 
     async def _hand_over(self) -> int:
         """Give an emitter without memory the recent history, and close with its position; return 1: there is more."""
@@ -74,7 +108,7 @@ class Relay:
         _log.info("handing the history over", events=end - after, position=end)
         while after < end:
             events = within(MAX_BATCH_BYTES, await self._log.read(after, min(end - after, MAX_BATCH_EVENTS)))
-            self._answer = await self._emitter.post(Batch(epoch=self._epoch, events=events, history=True))
+            self._answer = await self._post(events, history=True)
             if self._answer.position is not None:
                 return 1  # another relay was faster
             after = events[-1].seq

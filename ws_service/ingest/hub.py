@@ -56,9 +56,9 @@ class Hub:
         return True
 
     def _take_history(self, batch: Batch) -> bool:
-        if self.position is not None and batch.epoch == self._epoch:
+        if self.position is not None and batch.epoch == self._epoch and not self._out_of_reach(batch):
             return False
-        if batch.epoch != self._epoch:
+        if self.position is not None or batch.epoch != self._epoch:
             self._forget(batch.epoch)
         news = [event for event in batch.events if event.seq > self.history.last]
         if news and not _follow(news, self.history.last):
@@ -82,8 +82,13 @@ class Hub:
                 subscription.begin(Position(str(self._epoch), position))
         return True
 
+    def _out_of_reach(self, batch: Batch) -> bool:
+        # The log itself does not hold any more what comes next here. A stale relay cannot cause this: its history ends
+        # before the position.
+        return bool(batch.events) and batch.events[0].seq > self.history.last + 1
+
     def _forget(self, epoch: str) -> None:
-        """Begin a new epoch: what the sockets have heard means nothing in it, so that they have to come again."""
+        """Begin without memory: the sockets cannot be given what comes next, so that they have to come again."""
         self._epoch = epoch
         self._open.clear()
         self.history.clear(0)

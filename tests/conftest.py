@@ -1,0 +1,45 @@
+from collections.abc import AsyncIterator, Generator
+
+import pytest
+
+from tests.mongod import Mongod, unused_database
+from tests.system import System
+
+
+@pytest.fixture(scope="session")
+async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mongod]:
+    """A real MongoDB for the whole run."""
+    async with Mongod.running(tmp_path_factory.mktemp("mongod")) as running:
+        yield running
+
+
+@pytest.fixture
+async def database_url(mongod: Mongod) -> AsyncIterator[str]:
+    """The connection string of an empty database that only this test has."""
+    database = unused_database()
+    yield mongod.url(database)
+    await mongod.drop(database)
+
+
+@pytest.fixture(scope="session")
+async def shared_storecast(mongod: Mongod, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """One whole Storecast with three replicas for the run; a test takes it as `storecast`."""
+    async with System.running(tmp_path_factory.mktemp("storecast"), mongod.url(unused_database())) as system:
+        yield system
+
+
+@pytest.fixture
+async def storecast(shared_storecast: System) -> System:
+    """A whole Storecast in which all runs and every event was heard, whatever the test before did to it."""
+    await shared_storecast.restore()
+    return shared_storecast
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the processes printed last where a test that uses them fails."""
+    report = yield
+    if report.failed:
+        for system in {value for value in item.funcargs.values() if isinstance(value, System)}:
+            report.sections += [(f"log of {name}", tail) for name, tail in system.processes.tails().items()]
+    return report

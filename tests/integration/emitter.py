@@ -1,0 +1,140 @@
+"""A real emitter on a real port, in this process, so that a test can look inside; and plain clients of it."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from shared.emitter_api import EVENTS_PATH, Batch
+from tests.events import closing, history
+from tests.waiting import eventually
+from ws_service.__main__ import create_server
+from ws_service.app import create_app
+from ws_service.ingest.hub import Hub
+from ws_service.settings import Settings
+from ws_service.sockets.sockets import Sockets
+
+SECRET = "a secret of sixteen or more"
+_HEARD_TIMEOUT_S = 10
+
+
+def settings(**fields: Any) -> Settings:
+    return Settings.model_validate({"emitter_secret": SECRET, "instance": "emitter-1", **fields})
+
+
+class Emitter:
+    """A running emitter, and the relay's end of its calls."""
+
+    def __init__(self, address: str, hub: Hub, sockets: Sockets, http: httpx.AsyncClient) -> None:
+        self.address = address
+        self.hub = hub
+        self.sockets = sockets
+        self.http = http
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, **fields: Any) -> AsyncIterator[Self]:
+        """Run one on a free port until the context ends."""
+        app = create_app(settings(**fields))
+        state = app.other_asgi_app.state  # type: ignore[attr-defined]  # python-socketio ships no types
+        server = create_server(settings(**fields), app)
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        headers = {"Authorization": f"Bearer {SECRET}"}
+        try:
+            async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
+                await eventually(lambda: server.started, message="the emitter listens")
+                yield cls(address, state.hub, state.sockets, http)
+        finally:
+            server.should_exit = True
+            await serving
+
+    async def post(self, batch: Batch) -> httpx.Response:
+        """Hand a batch over as the relay does."""
+        return await self.http.post(EVENTS_PATH, content=batch.model_dump_json())
+
+    async def open(self, *batches: Batch, position: int = 0) -> None:
+        """Hand history over and close it."""
+        for batch in [*batches, closing(position)]:
+            assert (await self.post(batch)).status_code == 200
+
+    async def open_with(self, last: int) -> None:
+        """Open with the events 1 to `last` as history."""
+        await self.open(history(1, last), position=last)
+
+    @contextlib.asynccontextmanager
+    async def client(self, auth: Any = None) -> AsyncIterator["RawClient"]:
+        """Connect a websocket that speaks Engine.IO and Socket.IO by hand, and send CONNECT."""
+        url = f"ws://{self.address}/websocket-service/?EIO=4&transport=websocket"
+        async with connect(url, proxy=None) as websocket:
+            client = RawClient(websocket)
+            await client.receive()  # Engine.IO's open packet
+            await client.send("40" + ("" if auth is None else json.dumps(auth)))
+            yield client
+
+
+class RawClient:
+    """A client that sees every packet as it came (Engine.IO protocol 4, Socket.IO protocol 5)."""
+
+    def __init__(self, websocket: ClientConnection) -> None:
+        self.websocket = websocket
+
+    async def send(self, packet: str) -> None:
+        """Send a packet."""
+        await self.websocket.send(packet)
+
+    async def receive(self) -> str:
+        """Return the next packet, in text, that is no ping."""
+        async with asyncio.timeout(_HEARD_TIMEOUT_S):
+            while True:
+                packet = await self.websocket.recv()
+                if packet != "2":
+                    return str(packet)
+                await self.websocket.send("3")
+
+    async def connected(self) -> dict[str, Any]:
+        """Return the data of the CONNECT answer that comes next."""
+        packet = await self.receive()
+        assert packet.startswith("40"), packet
+        return dict(json.loads(packet[2:]))
+
+    async def refused(self) -> dict[str, Any]:
+        """Return the data of the CONNECT_ERROR that comes next."""
+        packet = await self.receive()
+        assert packet.startswith("44"), packet
+        return dict(json.loads(packet[2:]))
+
+    async def event(self) -> list[Any]:
+        """Return the name and the arguments of the event that comes next."""
+        packet = await self.receive()
+        assert packet.startswith("42"), packet
+        return list(json.loads(packet[2:]))
+
+    async def seqs(self, count: int) -> list[int]:
+        """Return the numbers of the next events."""
+        return [(await self.event())[2]["seq"] for _ in range(count)]
+
+    async def welcome(self) -> dict[str, Any]:
+        """Take the CONNECT answer and return the greeting."""
+        await self.connected()
+        name, greeting = await self.event()
+        assert name == "welcome"
+        return dict(greeting)
+
+    async def call(self, event: str, *arguments: Any) -> Any:
+        """Send an event and return its acknowledgement, which comes next."""
+        await self.send("421" + json.dumps([event, *arguments]))
+        packet = await self.receive()
+        assert packet.startswith("431"), packet
+        return json.loads(packet[3:])[0]
+
+    async def closed(self) -> None:
+        """Wait until the server has closed the connection."""
+        async with asyncio.timeout(_HEARD_TIMEOUT_S):
+            await self.websocket.wait_closed()

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { Catalogue } from "../../../api_service/page/static/catalogue.js";
+import { Pages } from "../../../api_service/page/static/pages.js";
+import { retryDelayMs } from "../../../api_service/page/static/retry.js";
+import { created, deferred, product } from "./products.mjs";
+
+const [a, b, c, d] = [1, 2, 3, 4].map((number) => product(number));
+
+/** The list as an API would give it: each call waits for the test's answer. */
+class Api {
+  calls = [];
+
+  list(cursor) {
+    const call = { cursor, ...deferred() };
+    this.calls.push(call);
+    return call.promise;
+  }
+}
+
+let api, catalogue, pages, states;
+
+beforeEach(() => {
+  mock.timers.reset();
+  api = new Api();
+  catalogue = new Catalogue();
+  states = [];
+  pages = new Pages(api, catalogue, (state) => states.push(state));
+});
+
+function shown() {
+  return catalogue.newestFirst().map((entry) => entry.product);
+}
+
+async function reloaded(items, next_cursor) {
+  const reload = pages.reload();
+  api.calls.at(-1).resolve({ items, next_cursor });
+  await reload;
+}
+
+test("older pages are added until there are no more", async () => {
+  await reloaded([d, c], "older");
+  const more = pages.more();
+  api.calls[1].resolve({ items: [b, a], next_cursor: null });
+  await more;
+  assert.deepEqual(shown(), [d, c, b, a]);
+  assert.deepEqual(api.calls.map((call) => call.cursor), [null, "older"]);
+  assert.deepEqual(states.map((state) => state.more), [false, true, true, false]);
+});
+
+test("there is one call at a time, and none past the end", async () => {
+  await pages.more();
+  await reloaded([d], "older");
+  void pages.more();
+  await pages.more();
+  assert.equal(api.calls.length, 2);
+  assert.equal(pages.loading, true);
+});
+
+test("a page that the events had brought before is not all that is added", async () => {
+  await reloaded([d], "third");
+  [c, b].forEach((item) => catalogue.apply(created(item)));
+  const more = pages.more();
+  api.calls[1].resolve({ items: [c, b], next_cursor: "first" });
+  await settled();
+  api.calls[2].resolve({ items: [a], next_cursor: "none" });
+  await more;
+  assert.deepEqual(shown(), [d, c, b, a]);
+  assert.equal(api.calls.length, 3);
+});
+
+test("a reload takes over from an older page that is under way", async () => {
+  await reloaded([d], "older");
+  const more = pages.more();
+  const reload = pages.reload();
+  api.calls[1].resolve({ items: [a], next_cursor: null });
+  api.calls[2].resolve({ items: [d, c], next_cursor: "newer" });
+  await Promise.all([more, reload]);
+  assert.deepEqual(shown(), [d, c]);
+  assert.deepEqual(states.at(-1), { loading: false, error: null, more: true });
+  void pages.more();
+  assert.equal(api.calls.at(-1).cursor, "newer");
+});
+
+test("of two reloads the later one counts, whichever is answered first", async () => {
+  const reloads = [pages.reload(), pages.reload()];
+  api.calls[1].resolve({ items: [b], next_cursor: null });
+  await reloads[1];
+  catalogue.apply(created(c));
+  api.calls[0].resolve({ items: [a], next_cursor: "stale" });
+  await reloads[0];
+  await pages.more();
+  assert.deepEqual(shown(), [c, b]);
+  assert.equal(api.calls.length, 2, "the later reload has seen the end of the list");
+});
+
+test("a reload that fails says so and is tried again", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const reload = pages.reload();
+  api.calls[0].reject(new Error("no answer"));
+  await settled();
+  assert.match(states.at(-1).error.message, /no answer/);
+  mock.timers.tick(500);
+  await settled();
+  api.calls[1].resolve({ items: [a], next_cursor: null });
+  await reload;
+  assert.deepEqual(shown(), [a]);
+  assert.equal(states.at(-1).error, null);
+});
+
+test("a reload that failed gives up once a later one has begun", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const first = pages.reload();
+  api.calls[0].reject(new Error("no answer"));
+  await settled();
+  await reloaded([b], null);
+  mock.timers.tick(500);
+  await first;
+  assert.equal(api.calls.length, 2);
+});
+
+test("an older page that fails can be asked for again", async () => {
+  await reloaded([d], "older");
+  const more = pages.more();
+  api.calls[1].reject(new Error("no answer"));
+  await more;
+  assert.deepEqual([states.at(-1).more, states.at(-1).error.message], [true, "no answer"]);
+  void pages.more();
+  assert.equal(api.calls[2].cursor, "older");
+});
+
+test("the pause between tries doubles up to a bound, and is spread", () => {
+  assert.deepEqual([0, 1, 2, 50].map((attempt) => retryDelayMs(attempt, 1)), [500, 1000, 2000, 10_000]);
+  assert.equal(retryDelayMs(0, 0), 250);
+});
+
+/** Let every promise that is ready run on; setImmediate is not one of the mocked timers. */
+function settled() {
+  return new Promise((resolve) => setImmediate(resolve));
+}

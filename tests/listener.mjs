@@ -1,0 +1,41 @@
+// Stock Socket.IO clients that say, one JSON line for each thing, what they hear.
+//
+//   node listener.mjs '{"url": "http://127.0.0.1:8080", "count": 2, "options": {"path": "/websocket-service"}}'
+//
+// `options` are those of io(). Commands come as JSON lines on standard input; its end is the end of the clients too:
+//   {"do": "drop", "client": 0}                                    cut the connection; the client comes back by itself
+//   {"do": "emit", "client": 0, "id": 7, "event": "subscribe", "args": [...]}   emit, and say the acknowledgement
+import { createInterface } from "node:readline";
+
+import { io } from "socket.io-client";
+
+const { url, count, options } = JSON.parse(process.argv[2]);
+
+const say = (client, what, details = {}) => {
+  const at_ms = performance.timeOrigin + performance.now();
+  process.stdout.write(`${JSON.stringify({ client, what, at_ms, ...details })}\n`);
+};
+
+const listen = (client) => {
+  const socket = io(url, { forceNew: true, ...options });
+  socket.on("connect", () => say(client, "connect", { id: socket.id, recovered: socket.recovered }));
+  socket.on("disconnect", (reason) => say(client, "disconnect", { reason }));
+  socket.on("connect_error", (error) => say(client, "connect_error", { message: error.message, data: error.data }));
+  socket.onAny((event, ...args) => say(client, "event", { event, args }));
+  return socket;
+};
+
+const sockets = Array.from({ length: count }, (_, client) => listen(client));
+
+const commands = {
+  drop: ({ client }) => sockets[client].io.engine.close(),
+  emit: ({ client, id, event, args }) =>
+    sockets[client].emit(event, ...args, (...answer) => say(client, "answer", { id, answer })),
+};
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const command = JSON.parse(line);
+    commands[command.do](command);
+  })
+  .on("close", () => process.exit(0));

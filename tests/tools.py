@@ -1,0 +1,25 @@
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+# Not everybody's PATH has the system's own programs.
+_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"))
+
+
+def require(program: str, fix: str) -> str:
+    """Return the path of a program that a test cannot do without; see `missing` for where there is none.
+
+    Args:
+        program: Its name.
+        fix: What to do about it, such as "install the Debian package nginx-light".
+    """
+    return shutil.which(program, path=_PATH) or missing(f"there is no {program} on this machine: {fix}")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of a tool; where `CI=true`, fail it: a green run there has run everything."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

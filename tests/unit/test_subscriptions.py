@@ -1,0 +1,185 @@
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.events import EVERYONE, Position
+from tests.events import EPOCH, event, events
+from ws_service.ingest import subscriptions as module
+from ws_service.ingest.history import History
+from ws_service.ingest.subscriptions import FellBehind, Outgoing, Subscription, Subscriptions
+
+
+def filled(*topics_of_each: str, max_events: int = 1000) -> History:
+    history = History(max_events, 10**9)
+    for seq, topic in enumerate(topics_of_each, 1):
+        history.append(event(seq, topic))
+    return history
+
+
+def at(seq: int) -> Position:
+    return Position(EPOCH, seq)
+
+
+def drain(subscription: Subscription, history: History) -> list[Outgoing]:
+    sent: list[Outgoing] = []
+    while part := subscription.next_part(history):
+        sent += part
+    return sent
+
+
+def numbers(sent: list[Outgoing]) -> list[int]:
+    return [each.event.seq for each in sent]
+
+
+def test_it_goes_on_from_where_it_began_and_says_nothing_twice() -> None:
+    """A socket that was at 2 hears 3 and 4, and later only what is new."""
+    history, subscription = filled("a", "a", "a", "a"), Subscription(["a"], at(2))
+    assert numbers(drain(subscription, history)) == [3, 4]
+    history.append(event(5, "a"))
+    assert numbers(drain(subscription, history)) == [5]
+
+
+def test_each_event_carries_the_offset_to_resume_from() -> None:
+    """The offset of an event is its own position."""
+    sent = drain(Subscription(["a"], at(0)), filled("a", "b", "a"))
+    assert [each.offset for each in sent] == [f"{EPOCH}:1", f"{EPOCH}:3"]
+
+
+def test_a_client_ahead_of_its_emitter_hears_nothing_twice() -> None:
+    """A client that is at 5 when the emitter is at 3 hears 6 next."""
+    history, subscription = filled("a", "a", "a"), Subscription(["a"], at(5))
+    assert drain(subscription, history) == []
+    for seq in (4, 5, 6):
+        history.append(event(seq, "a"))
+    assert numbers(drain(subscription, history)) == [6]
+
+
+def test_who_falls_behind_the_history_is_told_so() -> None:
+    """A socket never skips what was dropped: it is cut off, comes back, and learns that it has to read anew."""
+    history, subscription = History(3, 10**9), Subscription(["a"], at(0))
+    for each in events(1, 10, "a"):
+        history.append(each)
+    with pytest.raises(FellBehind):
+        subscription.next_part(history)
+
+
+def test_who_is_slow_on_a_quiet_topic_does_not_fall_behind() -> None:
+    """What was dropped of other topics does not matter."""
+    history, subscription = filled("quiet", *["busy"] * 50, "quiet", max_events=5), Subscription(["quiet"], at(1))
+    assert numbers(drain(subscription, history)) == [52]
+
+
+def test_a_long_replay_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much was missed, no more than a part of it waits in the transport."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    history, subscription = filled("a", "a", "a"), Subscription(["a"], at(0))
+    assert [numbers(subscription.next_part(history)) for _ in range(4)] == [[1], [2], [3], []]
+
+
+def test_an_ended_subscription_sends_nothing_more() -> None:
+    """After the end of its epoch a socket hears nothing, not even what is in the history."""
+    subscription = Subscription(["a"], at(0))
+    subscription.end()
+    with pytest.raises(FellBehind):
+        subscription.next_part(filled("a"))
+
+
+def test_topics_joined_later_replay_what_was_missed_of_them_alone() -> None:
+    """`subscribe` with `after` gives the past of the new topics, in order, and nothing that was heard before."""
+    history = filled("a", "b", "a", "b", "b")
+    history.append(event(6, "a", "b"))
+    subscription = Subscription(["a"], at(0))
+    assert numbers(drain(subscription, history)) == [1, 3, 6]
+    done = subscription.replay({"b"}, after=2)
+    sent = drain(subscription, history)
+    assert numbers(sent) == [4, 5]
+    assert {each.offset for each in sent} == {f"{EPOCH}:6"}, "the socket as a whole is at 6"
+    assert done.is_set()
+
+
+def test_a_replay_is_done_only_when_its_last_part_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is acknowledged has been sent all of it."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    history, subscription = filled("b", "b"), Subscription(["a"], at(2))
+    done = subscription.replay({"b"}, after=0)
+    assert numbers(subscription.next_part(history)) == [1]
+    assert numbers(subscription.next_part(history)) == [2]
+    assert not done.is_set()
+    subscription.next_part(history)
+    assert done.is_set()
+
+
+def test_the_end_of_a_socket_ends_the_wait_for_its_replay() -> None:
+    """No request waits for ever on a socket that is gone."""
+    subscription = Subscription(["a"], at(2))
+    done = subscription.replay({"b"}, after=0)
+    subscription.end()
+    assert done.is_set()
+
+
+def test_a_replay_that_was_overtaken_by_the_history_is_no_partial_one() -> None:
+    """A replay that cannot be completed cuts the socket off."""
+    history, subscription = filled(*["b"] * 10, max_events=3), Subscription(["a"], at(10))
+    subscription.replay({"b"}, after=0)
+    with pytest.raises(FellBehind):
+        subscription.next_part(history)
+
+
+@given(st.data())
+def test_no_interleaving_of_writing_reading_and_joining_loses_or_doubles(data: st.DataObject) -> None:
+    """Whatever happens between two parts, each event of its topics is heard once, and those of one topic in order."""
+    history, subscription = History(1000, 10**9), Subscription(["a"], at(0))
+    sent: list[int] = []
+    joined = False
+    for _ in range(data.draw(st.integers(0, 40))):
+        step = data.draw(st.sampled_from(["append", "send", "join"]))
+        if step == "append":
+            history.append(event(history.last + 1, *data.draw(st.sampled_from([["a"], ["b"], ["a", "b"], [EVERYONE]]))))
+        elif step == "send":
+            sent += numbers(subscription.next_part(history))
+        elif not joined:
+            joined = True
+            subscription.replay({"b"}, after=0)
+            subscription.topics.add("b")
+    sent += numbers(drain(subscription, history))
+    expected = [each.seq for each in history.read(0, {"a", "b"} if joined else {"a"}, 10**9).events]
+    assert sorted(sent) == expected
+    if not joined:
+        assert sent == expected
+
+
+async def test_a_wake_up_between_reading_and_waiting_is_not_lost() -> None:
+    """An event that arrives after the history was read, and before the writer waits, is sent at once."""
+    history, subscription = filled(), Subscription(["a"], at(0))
+    assert subscription.next_part(history) == []
+    history.append(event(1, "a"))
+    subscription.wake()
+    await asyncio.wait_for(subscription.woken(), 1)
+    assert numbers(subscription.next_part(history)) == [1]
+
+
+def test_the_sockets_of_a_topic_are_found_each_once() -> None:
+    """A socket in several matching topics gets an event once."""
+    both, one = Subscription(["a", "b"], at(0)), Subscription(["b"], at(0))
+    registry = Subscriptions()
+    registry.add(both)
+    registry.add(one)
+    assert registry.of(["a", "b"]) == {both, one}
+    assert registry.of(["a"]) == {both}
+    assert registry.of([EVERYONE]) == {both, one} == registry.everyone()
+
+
+def test_leaving_and_going_leave_nothing_behind() -> None:
+    """A topic that nobody is in any more takes no memory."""
+    subscription = Subscription(["a", "b"], at(0))
+    registry = Subscriptions()
+    registry.add(subscription)
+    registry.join(subscription, {"c"})
+    registry.leave(subscription, {"a", "never"})
+    assert subscription.topics == {"b", "c"}
+    registry.remove(subscription)
+    assert registry.of(["a", "b", "c"]) == set()
+    assert len(registry) == 0
+    assert not registry._of, "no empty set is kept"  # noqa: SLF001  # the memory is what is tested

@@ -1,0 +1,37 @@
+"""Waiting on a condition with a deadline: the only way in which a test waits."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
+
+POLL_INTERVAL_S = 0.02
+
+
+@overload
+async def eventually(condition: Callable[[], Awaitable[T | None]], *, message: str, timeout_s: float = ...) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T | None], *, message: str, timeout_s: float = ...) -> T: ...
+async def eventually(condition: Callable[[], Any], *, message: str, timeout_s: float = 10) -> Any:
+    """Ask until the answer is true, and return it.
+
+    Args:
+        condition: A function, plain or async, without side effects; it is asked at least once.
+        message: What was waited for, as it stands in the failure.
+        timeout_s: How long to go on asking.
+
+    Raises:
+        AssertionError: The answer was still false at the deadline; it is shown.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = condition()
+        value = await answer if inspect.isawaitable(answer) else answer
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{message}: not within {timeout_s:g} s, last seen: {value!r}")
+        await asyncio.sleep(POLL_INTERVAL_S)
