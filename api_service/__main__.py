@@ -57,6 +57,8 @@ async def _serve(settings: Settings) -> None:
 
     def stop() -> None:
         if server.started:
+            # First, so that another replica leads at once: open connections may take seconds to end.
+            app.state.leading.cancel()
             server.should_exit = True
         elif serving is not None:
             serving.cancel()  # still waiting for MongoDB

@@ -55,9 +55,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         leader = Leader(database, lease, emitter, prepare, settings)
         # The group owns the leader: should it ever end by an error, the whole process does, and is seen.
         async with asyncio.TaskGroup() as background:
-            leading = background.create_task(leader.run())
+            app.state.leading = background.create_task(leader.run(), name="leader")
             yield
-            leading.cancel()
+            app.state.leading.cancel()
 
 
 def _cause(error: Exception) -> str:

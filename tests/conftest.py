@@ -43,3 +43,10 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
         for system in {value for value in item.funcargs.values() if isinstance(value, System)}:
             report.sections += [(f"log of {name}", tail) for name, tail in system.processes.tails().items()]
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that does not say what it proves."""
+    silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
+    if silent:
+        raise pytest.UsageError(f"tests without a docstring that states their requirement: {', '.join(silent)}")
