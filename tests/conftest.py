@@ -1,9 +1,14 @@
 from collections.abc import AsyncIterator, Generator
 
+import hypothesis
 import pytest
 
 from tests.mongod import Mongod, unused_database
 from tests.system import System
+
+# No deadline for one example: how busy the machine is says nothing about the code.
+hypothesis.settings.register_profile("storecast", deadline=None)
+hypothesis.settings.load_profile("storecast")
 
 
 @pytest.fixture(scope="session")

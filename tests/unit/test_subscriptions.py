@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.events import EVERYONE, Position
@@ -127,6 +127,7 @@ def test_a_replay_that_was_overtaken_by_the_history_is_no_partial_one() -> None:
         subscription.next_part(history)
 
 
+@settings(max_examples=500)
 @given(st.data())
 def test_no_interleaving_of_writing_reading_and_joining_loses_or_doubles(data: st.DataObject) -> None:
     """Whatever happens between two parts, each event of its topics is heard once, and those of one topic in order."""

@@ -91,11 +91,11 @@ class Subscription:
         self._woken.clear()
         if self._ended:
             raise FellBehind
-        # Done only now: whoever takes the next part has sent the one before.
-        while self._replays and self._replays[0].after >= self._replays[0].until:
+        while self._replays:
+            if part := self._next_replayed(history, self._replays[0]):
+                return part
+            # Done only now: whoever takes the next part has sent the one before.
             self._replays.popleft().done.set()
-        if self._replays:
-            return self._next_replayed(history, self._replays[0])
         if self._epoch is None or self._cursor >= history.last:
             return []
         if not history.reaches_back_to(self._cursor, self.topics):
@@ -104,13 +104,15 @@ class Subscription:
         return [Outgoing(event, f"{self._epoch}:{event.seq}") for event in events]
 
     def _next_replayed(self, history: History, replay: _Replay) -> list[Outgoing]:
-        if not history.reaches_back_to(replay.after, replay.topics):
-            raise FellBehind
-        events, replay.after = history.read(replay.after, replay.topics, CHUNK_BYTES, replay.until)
-        self.wake()  # the rest of it, the next replay, or what came meanwhile
         # The socket as a whole has heard everything up to its cursor, and is resumed from there.
         offset = f"{self._epoch}:{self._cursor}"
-        return [Outgoing(event, offset) for event in events if not is_for(event, replay.heard)]
+        while replay.after < replay.until:
+            if not history.reaches_back_to(replay.after, replay.topics):
+                raise FellBehind
+            events, replay.after = history.read(replay.after, replay.topics, CHUNK_BYTES, replay.until)
+            if part := [Outgoing(event, offset) for event in events if not is_for(event, replay.heard)]:
+                return part
+        return []
 
 
 class Subscriptions:
