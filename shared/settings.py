@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from shared.errors import StartupError
 from shared.problems import field_errors
 
@@ -26,9 +27,10 @@ class ServiceSettings(BaseSettings):
     # Shared by the API and the emitter; guards the emitter's internal calls.
     emitter_secret: SecretStr
     socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_-]*$")] = "/websocket-service"
-    # How much of the recent past the emitter keeps, and is given when it starts, for those who come back.
-    history_events: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    history_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
+    # How much of the recent past the emitter keeps, and is given when it starts, for those who come back. More than a
+    # batch in any case: what is dropped before it was sent closes the socket.
+    history_events: Annotated[int, Field(ge=2 * MAX_BATCH_EVENTS, le=1_000_000)] = 10_000
+    history_bytes: Annotated[int, Field(ge=8 * MAX_BATCH_BYTES)] = 64 * 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

@@ -66,7 +66,7 @@ async def test_a_client_that_goes_while_it_is_being_connected_leaves_nothing_beh
             await client.websocket.close()
         await emitter.open()
         await eventually(lambda: not emitter.sockets.server.environ, message="the engine has noticed")
-        await eventually(lambda: len(emitter.hub.subscriptions) == 0, message="nothing is left")
+        await eventually(lambda: len(emitter.hub.subscriptions.everyone()) == 0, message="nothing is left")
         assert not emitter.sockets._connections  # noqa: SLF001  # the memory is what is tested
 
 
@@ -76,13 +76,13 @@ async def test_a_polling_clients_transport_can_be_closed(emitter: Emitter) -> No
     opened = json.loads((await emitter.http.get(path)).text[1:])
     session = f"{path}&sid={opened['sid']}"
     await emitter.http.post(session, content="40")
-    await eventually(lambda: len(emitter.hub.subscriptions) == 1, message="the socket is taken")
+    await eventually(lambda: len(emitter.hub.subscriptions.everyone()) == 1, message="the socket is taken")
     [sid] = emitter.sockets._connections  # noqa: SLF001  # what the server calls it
     await emitter.http.get(session)
     waiting = asyncio.create_task(emitter.http.get(session))
     await emitter.sockets.server.close_transport(sid)
     await asyncio.wait_for(waiting, 5)
-    assert len(emitter.hub.subscriptions) == 0
+    assert len(emitter.hub.subscriptions.everyone()) == 0
     gone: httpx.Response = await emitter.http.get(session)
     assert gone.status_code == 400
 

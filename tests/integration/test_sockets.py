@@ -8,6 +8,7 @@ from shared.events import Position
 from tests.events import EPOCH, event, history, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
+from ws_service.ingest.history import History
 from ws_service.sockets.connection import Connection
 from ws_service.sockets.topics import MAX_TOPICS
 
@@ -138,7 +139,7 @@ async def test_a_bad_handshake_is_refused_with_the_field(emitter: Emitter) -> No
     async with emitter.client({"topics": ["nonsense"]}) as client:
         refusal = await client.refused()
         assert refusal["data"]["errors"][0]["field"] == "topics.0"
-        assert len(emitter.hub.subscriptions) == 0
+        assert len(emitter.hub.subscriptions.everyone()) == 0
 
 
 async def test_an_unknown_event_is_answered(emitter: Emitter) -> None:
@@ -152,8 +153,8 @@ async def test_a_socket_that_goes_leaves_nothing_behind(emitter: Emitter) -> Non
     """A closed connection frees its subscription and its writer."""
     async with emitter.client() as client:
         await client.welcome()
-        assert len(emitter.hub.subscriptions) == 1
-    await eventually(lambda: len(emitter.hub.subscriptions) == 0, message="the subscription is gone")
+        assert len(emitter.hub.subscriptions.everyone()) == 1
+    await eventually(lambda: len(emitter.hub.subscriptions.everyone()) == 0, message="the subscription is gone")
 
 
 async def test_a_replay_far_larger_than_a_part_completes() -> None:
@@ -173,15 +174,15 @@ async def test_a_replay_far_larger_than_a_part_completes() -> None:
 
 async def test_who_falls_behind_the_history_is_cut_off_and_told_when_it_returns() -> None:
     """A reader that does not read costs no memory: it is closed, and learns that it has to read anew."""
-    async with Emitter.running(history_events=10) as emitter:
+    async with Emitter.running() as emitter:
+        emitter.hub.history = History(10, 10**9)
         await emitter.open()
         async with emitter.client() as client:
             pid = (await client.connected())["pid"]
             [connection] = emitter.sockets._connections.values()  # noqa: SLF001  # a writer cannot be stalled from outside on demand
             await client.event()
-            connection.subscription._cursor = 0  # noqa: SLF001  # as if its transport had been full
-            for seq in range(1, 31):
-                emitter.hub.take(live(seq, seq))
+            connection.subscription._idle = False  # noqa: SLF001  # as if its transport had been full
+            emitter.hub.take(live(1, 30))
             await client.closed()
         async with emitter.client({"pid": pid}) as client:
             assert (await client.welcome())["recovered"] is False

@@ -47,9 +47,15 @@ def test_a_client_that_had_heard_nothing_yet_recovers_by_its_pid(history: Histor
     assert start(history, pid="e1:7:random").position == Position("e1", 7)
 
 
-def test_an_offset_that_is_none_falls_back_to_the_pid(history: History) -> None:
-    """An application event that ended with a string does not cost the client its place."""
-    assert start(history, pid="e1:7:random", offset="hello").position == Position("e1", 7)
+def test_an_offset_that_is_none_recovers_nothing(history: History) -> None:
+    """Where some other event's last argument took the offset's place, nobody knows what was heard: no doubles."""
+    assert not start(history, pid="e1:7:random", offset="hello").recovered
+
+
+def test_the_later_of_pid_and_offset_counts(history: History) -> None:
+    """The stock client keeps its last offset when it could not be recovered, and its new pid is further on."""
+    assert start(history, pid="e1:9:random", offset="e1:3").position == Position("e1", 9)
+    assert start(history, pid="e1:9:random", offset="e0:30").position == Position("e1", 9)
 
 
 def test_other_clients_recover_by_after(history: History) -> None:

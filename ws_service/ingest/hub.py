@@ -45,14 +45,15 @@ class Hub:
     def _take_live(self, batch: Batch) -> bool:
         if self.position is None or batch.epoch != self._epoch:
             return False
-        news = [event for event in batch.events if event.seq > self.history.last]
-        if not _follow(news, self.history.last):
+        before = self.history.last
+        news = [event for event in batch.events if event.seq > before]
+        if not _follow(news, before):
             return False
         for event in news:
             self.history.append(event)
         metrics.position.set(self.history.last)
         for subscription in self.subscriptions.of({topic for event in news for topic in event.topics}):
-            subscription.wake()
+            subscription.notice(before)
         return True
 
     def _take_history(self, batch: Batch) -> bool:

@@ -24,7 +24,7 @@ class Start(NamedTuple):
 
 def start(handshake: Handshake, now: Position | None, history: History) -> Start:
     """Begin where the client was if the history reaches back to it, for all of its topics; else here and now."""
-    asked = _asked(handshake)
+    asked = _asked(handshake, now.epoch if now else None)
     if asked is None or now is None or not recoverable(asked, now, history, set(handshake.topics)):
         return Start(now, recovered=False, pid=_new_pid(now))
     # The client's own pid back: that is how it knows.
@@ -36,16 +36,25 @@ def recoverable(asked: Position, now: Position, history: History, topics: Abstra
     return asked.epoch == now.epoch and history.reaches_back_to(asked.seq, topics)
 
 
-def _asked(handshake: Handshake) -> Position | None:
+def _asked(handshake: Handshake, epoch: str | None) -> Position | None:
     # The client's own memory of this very connection comes first: an `after` that the page gave as a fixed value would
     # otherwise be replayed at each reconnect.
-    for offset in (handshake.offset, handshake.pid and handshake.pid.rpartition(":")[0]):
-        if handshake.pid and offset:
-            try:
-                return Position.parse(offset)
-            except ValueError:
-                continue  # some other event of the application ended with a string
-    return handshake.after
+    if handshake.pid is None:
+        return handshake.after
+    return _last_place(handshake.pid, handshake.offset, epoch)
+
+
+def _last_place(pid: str, offset: str | None, epoch: str | None) -> Position | None:
+    """Return the later of what the pid and the offset say.
+
+    The client keeps its last offset when it could not be recovered, while its new pid is already further on. And of an
+    offset that is none, some other event's last argument, nobody knows what was heard before it.
+    """
+    try:
+        places = [Position.parse(place) for place in (pid.rpartition(":")[0], offset) if place is not None]
+    except ValueError:
+        return None
+    return max((place for place in places if place.epoch == epoch), default=None)
 
 
 def _new_pid(position: Position | None) -> str:

@@ -89,14 +89,14 @@ class Sockets:
     async def _add(self, subscription: Subscription, wanted: set[str], after: Position | None) -> dict[str, Any]:
         if len(subscription.topics | wanted) > MAX_TOPICS:
             return {"error": problem(422, f"at most {MAX_TOPICS} topics for each socket")}
-        new = wanted - subscription.topics
+        if after is not None and subscription.replaying:
+            return {"error": problem(409, "one subscribe with after at a time: wait for its acknowledgement")}
         history, now = self._hub.history, self._hub.position
-        recovered = after is not None and now is not None and recovery.recoverable(after, now, history, new)
-        replay = subscription.replay(new, after.seq) if after is not None and recovered else None
-        self._hub.subscriptions.join(subscription, new)
-        if replay is not None:
+        recovered = after is not None and now is not None and recovery.recoverable(after, now, history, wanted)
+        past = after.seq if after is not None and recovered else None
+        if sent := self._hub.subscriptions.join(subscription, wanted, history.last, past):
             # Acknowledged once the past was sent: a client that hears no acknowledgement subscribes again.
-            await replay.wait()
+            await sent.wait()
         return {"topics": sorted(subscription.topics), "recovered": recovered}
 
     async def _unsubscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
