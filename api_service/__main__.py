@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 import uvloop
 
-from api_service.app import create_app
+from api_service.app import create_app, resign
 from api_service.settings import Settings
 from shared.errors import StartupError
 from shared.logs import configure_logging
@@ -58,7 +58,7 @@ async def _serve(settings: Settings) -> None:
     def stop() -> None:
         if server.started:
             # First, so that another replica leads at once: open connections may take seconds to end.
-            app.state.leading.cancel()
+            resign(app)
             server.should_exit = True
         elif serving is not None:
             serving.cancel()  # still waiting for MongoDB

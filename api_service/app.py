@@ -50,14 +50,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await prepare()
         except (DatabaseUnavailable, DuplicateKeyError) as error:
             raise StartupError(f"STORECAST_MONGO_URL: the collections cannot be prepared: {_cause(error)}") from error
-        app.state.database = database
-        app.state.products = ProductService(ProductRepository(database))
+        # What the endpoints use; the leader has the database to itself.
+        app.state.database = database.for_requests()
+        app.state.products = ProductService(ProductRepository(app.state.database))
         leader = Leader(database, lease, emitter, prepare, settings)
         # The group owns the leader: should it ever end by an error, the whole process does, and is seen.
         async with asyncio.TaskGroup() as background:
             app.state.leading = background.create_task(leader.run(), name="leader")
             yield
-            app.state.leading.cancel()
+            resign(app)
+
+
+def resign(app: FastAPI) -> None:
+    """Have this replica stop leading. Once: a second cancellation would cut the first one's release short."""
+    leading: asyncio.Task[None] = app.state.leading
+    if not leading.cancelling():
+        leading.cancel()
 
 
 def _cause(error: Exception) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, NamedTuple
 
 import pymongo
 import structlog
@@ -18,22 +18,45 @@ Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 
 DEFAULT_NAME = "storecast"
+# Fewer than Motor has threads: however many slow requests there are, the lease is renewed and the changes are read.
+REQUEST_SLOTS = 24
+# The change stream's first answer may come late: the server reads all other traffic since the token for it.
+STREAM_TIMEOUT_MS = 300_000
 _EXAMPLE_URL = "mongodb://USER:PASSWORD@HOST:27017/DATABASE?replicaSet=rs0, user and password percent-encoded"
 OLDEST_MONGODB = (6, 0)  # the first with pre- and post-images of a change
 
 _log = structlog.get_logger(__name__)
 
 
+class Clients(NamedTuple):
+    """The driver's clients: one for calls that end soon, one for those that may read for minutes."""
+
+    calls: "AsyncIOMotorClient[Document]"
+    streams: "AsyncIOMotorClient[Document]"
+
+
 class Database:
     """An open MongoDB database whose every call has an overall deadline."""
 
-    def __init__(self, client: "AsyncIOMotorClient[Document]", name: str, timeout_s: float) -> None:
-        self.client = client
-        self.handle: AsyncIOMotorDatabase[Document] = client[name]
+    def __init__(self, clients: "Clients", name: str, timeout_s: float, slots: int | None = None) -> None:
+        self.handle: AsyncIOMotorDatabase[Document] = clients.calls[name]
+        self.streams: AsyncIOMotorDatabase[Document] = clients.streams[name]
+        self._clients = clients
+        self._name = name
         self._timeout_s = timeout_s
+        self._slots: AbstractAsyncContextManager[None] = asyncio.Semaphore(slots) if slots else nullcontext()
+
+    @property
+    def client(self) -> "AsyncIOMotorClient[Document]":
+        """The driver's client of ordinary calls."""
+        return self._clients.calls
+
+    def for_requests(self) -> "Database":
+        """Return the same database for callers from outside: they wait for each other, and never occupy all threads."""
+        return Database(self._clients, self._name, self._timeout_s, REQUEST_SLOTS)
 
     @asynccontextmanager
-    async def call(self) -> AsyncIterator[None]:
+    async def call(self, at_most_s: float | None = None) -> AsyncIterator[None]:
         """Run driver calls under one deadline, retries and elections included.
 
         A duplicate key and a partly failed bulk write pass as they are: only the caller knows what they mean.
@@ -41,16 +64,23 @@ class Database:
         Raises:
             DatabaseUnavailable: anything else went wrong; whether a write was stored is then unknown.
         """
-        async with self.held_call():
-            with pymongo.timeout(self._timeout_s):
+        async with self.deadline(at_most_s), self._slots:
+            yield
+
+    @asynccontextmanager
+    async def deadline(self, at_most_s: float | None = None) -> AsyncIterator[None]:
+        """Have all calls within it end together. Deadlines nest: the earliest counts."""
+        timeout_s = min(self._timeout_s, at_most_s or self._timeout_s)
+        async with self.held_call(timeout_s):
+            with pymongo.timeout(timeout_s):
                 yield
 
     @asynccontextmanager
-    async def held_call(self) -> AsyncIterator[None]:
+    async def held_call(self, timeout_s: float) -> AsyncIterator[None]:
         """Like `call`, for a command whose `maxTimeMS` is the server's and not the driver's: `getMore` that waits."""
         try:
             # The driver's deadline ends the work; this one ends our wait where the driver's threads are all busy.
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 yield
         except (DuplicateKeyError, BulkWriteError):
             raise
@@ -66,38 +96,46 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     Raises:
         StartupError: the URL is wrong, nothing answers there, or it is not a replica set of MongoDB 6.0 or newer.
     """
-    client, name = _client(settings)
+    clients, name = _clients(settings)
+    client = clients.calls
     try:
         async with _startup_deadline(settings, client):
             await _demand_replica_set(client)
             await _demand_version(client)
-        yield Database(client, name, settings.database_timeout_ms / 1000)
+        yield Database(clients, name, settings.database_timeout_ms / 1000)
     finally:
-        client.close()
+        for each in clients:
+            each.close()
 
 
-def _client(settings: Settings) -> "tuple[AsyncIOMotorClient[Document], str]":
-    """Return a client, which connects at its first call, and the name of our database."""
+def _clients(settings: Settings) -> tuple[Clients, str]:
+    """Return clients, which connect at their first call, and the name of our database."""
     try:
-        client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            settings.mongo_url.get_secret_value(),
-            appname="storecast-api",
-            connectTimeoutMS=2_000,
-            socketTimeoutMS=settings.database_timeout_ms,
-            serverSelectionTimeoutMS=settings.database_timeout_ms,
-            w="majority",
-            # Nobody is ever shown, and no number is ever given to, what an election could still take back.
-            readConcernLevel="majority",
-            tz_aware=True,
-            # One document with a date beyond year 9999 or broken text must not stop the reading of all others.
-            datetime_conversion="DATETIME_AUTO",
-            unicode_decode_error_handler="replace",
+        clients = Clients(
+            calls=_client(settings, settings.database_timeout_ms), streams=_client(settings, STREAM_TIMEOUT_MS)
         )
-        return client, client.get_default_database(DEFAULT_NAME).name
+        return clients, clients.calls.get_default_database(DEFAULT_NAME).name
     except (PyMongoError, ValueError) as error:
         # The driver quotes what it takes for a database name: the rest of a password with a slash that is not escaped.
         reason = str(error).partition(' "')[0]
         raise StartupError(f"STORECAST_MONGO_URL: {reason}; it looks like {_EXAMPLE_URL}") from None
+
+
+def _client(settings: Settings, socket_timeout_ms: int) -> "AsyncIOMotorClient[Document]":
+    return AsyncIOMotorClient(
+        settings.mongo_url.get_secret_value(),
+        appname="storecast-api",
+        connectTimeoutMS=2_000,
+        socketTimeoutMS=socket_timeout_ms,
+        serverSelectionTimeoutMS=settings.database_timeout_ms,
+        w="majority",
+        # Nobody is ever shown, and no number is ever given to, what an election could still take back.
+        readConcernLevel="majority",
+        tz_aware=True,
+        # One document with a date beyond year 9999 or broken text must not stop the reading of all others.
+        datetime_conversion="DATETIME_AUTO",
+        unicode_decode_error_handler="replace",
+    )
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -12,12 +11,12 @@ from api_service.backoff import Backoff
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
-from api_service.feed.lease import LEASE_MS, FeedState, Lease
+from api_service.feed.lease import FeedState, Lease, read_leadership
 from api_service.feed.retention import Limits, Retention
 from api_service.feed.sequencer import Sequencer
 from api_service.relay.backlog import measure_backlog
 from api_service.relay.emitter_client import EmitterClient
-from api_service.relay.relay import Relay
+from api_service.relay.relay import HistoryBounds, LogBehind, Relay
 from api_service.settings import Settings
 
 LOOK_EVERY_S = 0.25
@@ -52,7 +51,7 @@ class Leader:
         backoff = Backoff()
         while True:
             try:
-                if state := await self._lease.take():
+                if state := await self._campaign():
                     await self._lead(state)
                 elif not await self._lease.exists():
                     await self._prepare_schema()  # the database was wiped under us
@@ -65,6 +64,17 @@ class Leader:
                 metrics.terms_failed.inc()
                 _log.exception("a term of leadership failed")
                 await asyncio.sleep(backoff.next_s())
+
+    async def _campaign(self) -> FeedState | None:
+        taking = asyncio.create_task(self._lease.take())
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # It may have been taken all the same, and nobody would lead until it runs out.
+            with contextlib.suppress(DatabaseUnavailable):
+                if await taking:
+                    await self._release()
+            raise
 
     async def _lead(self, state: FeedState) -> None:
         # In a task of its own: Python 3.11's TaskGroup swallows a cancellation that comes while one of its tasks fails.
@@ -80,7 +90,8 @@ class Leader:
     async def _term(self, state: FeedState) -> None:
         log = EventLog(self._database)
         sequencer = Sequencer(self._database, self._lease, log, self._prepare_schema)
-        relay = Relay(log, self._emitter, state.epoch, self._settings.history_events, state.relayed)
+        history = HistoryBounds(self._settings.history_events, self._settings.history_bytes)
+        relay = Relay(log, self._emitter, state.epoch, self._epoch_in_force, history, relayed=state.relayed)
         _log.info("leading", epoch=state.epoch)
         metrics.leader.set(1)
         try:
@@ -92,11 +103,22 @@ class Leader:
                 term.create_task(self._watch_backlog(log, relay))
         except* LeaseLost as lost:
             _log.warning("not leading any more", reason=str(lost.exceptions[0]))
+        except* LogBehind:
+            await self._replace_epoch(state.epoch, log, relay.relayed or 0)
         finally:
             metrics.leader.set(0)
             metrics.undelivered_events.set(0)
             metrics.undelivered_age.set(0)
             await self._release()
+
+    async def _epoch_in_force(self) -> str:
+        return (await read_leadership(self._database)).epoch
+
+    async def _replace_epoch(self, epoch: str, log: EventLog, taken: int) -> None:
+        # A new primary may show an older end for a moment; what it acknowledges by a majority now is after all of that.
+        if await self._lease.renew(None) and (await log.end()).seq < taken:
+            _log.error("the log ends before what the emitter has taken: a new epoch begins", taken=taken)
+            await self._lease.begin_epoch(epoch)
 
     async def _release(self) -> None:
         try:
@@ -118,10 +140,10 @@ class Leader:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             # A leader whose reader hangs would keep all others from leading.
-            if time.monotonic() - sequencer.heard_at > LEASE_MS / 1000:
+            if sequencer.hangs:
                 raise LeaseLost("the change stream does not answer")
             try:
-                state = await self._lease.take(relay.relayed)
+                state = await self._lease.renew(relay.relayed)
             except DatabaseUnavailable as error:
                 raise LeaseLost("the lease could not be renewed") from error
             if state is None:

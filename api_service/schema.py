@@ -31,7 +31,7 @@ async def prepare_schema(database: Database, lease: Lease) -> None:
     await _prepare_products(database)
     if not await lease.exists():
         async with changes.open_changes(database, None) as stream:
-            await lease.create(stream.first.token)
+            await lease.create(stream.opened.token)
 
 
 async def _prepare_products(database: Database) -> None:
@@ -41,5 +41,13 @@ async def _prepare_products(database: Database) -> None:
         except OperationFailure as error:
             if error.code != _NAMESPACE_EXISTS:
                 raise
-            await database.handle.command("collMod", COLLECTION, **_OPTIONS)
+            if not await _has_options(database):
+                await database.handle.command("collMod", COLLECTION, **_OPTIONS)
         await database.handle[COLLECTION].create_indexes(_INDEXES)
+
+
+async def _has_options(database: Database) -> bool:
+    # Asked first: the command takes an exclusive lock, for all writers to wait for.
+    found = await (await database.handle.list_collections(filter={"name": COLLECTION})).to_list(1)
+    options = found[0]["options"] if found else {}
+    return all(options.get(name) == value for name, value in _OPTIONS.items())

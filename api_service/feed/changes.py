@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 from bson import Int64
 from pymongo.errors import OperationFailure
 
-from api_service.database import Database, Document
+from api_service.database import STREAM_TIMEOUT_MS, Database, Document
 from api_service.errors import DatabaseUnavailable
 
 Token = dict[str, Any]
@@ -21,6 +21,8 @@ Token = dict[str, Any]
 COLLECTION = "products"
 MAX_IMAGE_BYTES = 1024 * 1024
 AWAIT_MS = 500
+ANSWER_S = 3.0
+CATCH_UP_S = STREAM_TIMEOUT_MS / 1000
 
 _BATCH = 500
 # InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost: the token leads nowhere any more.
@@ -70,19 +72,26 @@ class Changes(NamedTuple):
 
 
 class ChangeStream:
-    """An open cursor on the change stream, of which `first` was already read."""
+    """An open cursor on the change stream.
+
+    `opened` is its place before anything was read. As long as nothing was, it is `catching_up`: the server may read all
+    other traffic since the token before it has anything to say.
+    """
 
     def __init__(self, database: Database, session: Any, reply: Document) -> None:
         self._database = database
         self._session = session
         self._cursor_id = Int64(reply["cursor"]["id"])
-        self.first = _changes(reply)
+        self.opened = _changes(reply)
+        self.catching_up = True
 
     async def next(self) -> Changes:
         """Return what was committed since; waits up to 500 ms for the first change."""
         command = {"getMore": self._cursor_id, "collection": COLLECTION, "batchSize": _BATCH, "maxTimeMS": AWAIT_MS}
-        async with self._database.held_call():
-            return _changes(await _run(self._database, self._session, command))
+        async with self._database.held_call(CATCH_UP_S if self.catching_up else ANSWER_S):
+            changes = _changes(await _run(self._database, self._session, command))
+        self.catching_up = False
+        return changes
 
     async def close(self) -> None:
         """Have the server forget the cursor."""
@@ -97,10 +106,11 @@ async def open_changes(database: Database, start_after: Token | None) -> AsyncIt
     Raises:
         TokenLost: the token is not in the oplog any more, or is of another database.
     """
-    command = {"aggregate": COLLECTION, "pipeline": _pipeline(start_after), "cursor": {"batchSize": _BATCH}}
+    # Nothing is read yet: that could take longer than a call may.
+    command = {"aggregate": COLLECTION, "pipeline": _pipeline(start_after), "cursor": {"batchSize": 0}}
     # A cursor can only be read in the session that it was made in.
     async with database.call():
-        session = await database.client.start_session()
+        session = await database.streams.client.start_session()
     async with session:
         async with database.call():
             stream = ChangeStream(database, session, await _run(database, session, command))
@@ -138,12 +148,12 @@ def _unless_too_large(image: str) -> Document:
 
 async def _run(database: Database, session: Any, command: Document) -> Document:
     try:
-        return await database.handle.command(
+        return await database.streams.command(
             command,
             session=session,
             # A bare command has the driver's defaults, not those of the client.
-            codec_options=database.handle.codec_options,
-            read_preference=database.handle.read_preference,
+            codec_options=database.streams.codec_options,
+            read_preference=database.streams.read_preference,
         )
     except OperationFailure as error:
         if error.code in _TOKEN_LOST:

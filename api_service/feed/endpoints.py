@@ -25,7 +25,7 @@ class EventsQuery(BaseModel):
 
 
 class EventsPage(BaseModel):
-    """Consecutive events, oldest first."""
+    """Consecutive events, oldest first: up to `limit`, and fewer where they are large."""
 
     events: list[Event]
     next: Annotated[str, Field(description="the `after` of the next page, also where there are no more events yet")]
@@ -38,22 +38,28 @@ router = APIRouter(tags=["events"])
 async def list_events(query: Annotated[EventsQuery, Query()], request: Request) -> EventsPage:
     """Return the committed changes after an offset, in commit order; 410 if the log does not reach back to it."""
     database: Database = request.app.state.database
-    log = EventLog(database)
-    epoch = (await read_leadership(database)).epoch
-    if not epoch:
-        raise DatabaseUnavailable("the event log is being made; try again in a second")
-    first = await log.first_seq() or 1
-    after = first - 1 if query.after is None else _seq(query.after, epoch, first)
-    events = await log.read(after, query.limit)
+    async with database.deadline():
+        epoch = (await read_leadership(database)).epoch
+        if not epoch:
+            raise DatabaseUnavailable("the event log is being made; try again in a second")
+        after = 0 if query.after is None else _seq(query.after, epoch)
+        events = await EventLog(database).read(after, query.limit)
+    # Seen in what was read: asked beforehand, the log could be trimmed in between.
+    if query.after is not None and events and events[0].seq != after + 1:
+        raise _gone()
     return EventsPage(events=events, next=str(Position(epoch, events[-1].seq if events else after)))
 
 
-def _seq(offset: str, epoch: str, first: int) -> int:
+def _seq(offset: str, epoch: str) -> int:
     try:
         position = Position.parse(offset)
     except ValueError as error:
         raise Invalid.field("after", str(error)) from None
-    if position.epoch != epoch or position.seq < first - 1:
-        message = "the log does not reach back to this offset: read the products anew, then go on without `after`"
-        raise OffsetGone(message, [FieldError("after", message)])
+    if position.epoch != epoch:
+        raise _gone()
     return position.seq
+
+
+def _gone() -> OffsetGone:
+    message = "the log does not reach back to this offset: read the products anew, then go on without `after`"
+    return OffsetGone(message, [FieldError("after", message)])

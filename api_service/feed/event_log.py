@@ -15,6 +15,9 @@ from api_service.products.schemas import rfc3339
 from shared.events import Event
 
 COLLECTION = "events"
+MAX_READ_BYTES = 8 * 1024 * 1024
+
+_SIZES = 500
 
 
 class UncertainAppend(Exception):
@@ -71,11 +74,20 @@ class EventLog:
         return LogEnd(newest["_id"], newest["token"]) if newest else LogEnd(0, None)
 
     async def last_before(self, moment: datetime) -> int:
-        """Return the number up to which every event was committed before `moment`; 0 if the oldest was not."""
-        async with self._database.call():
-            # In the order of the numbers, from the oldest on: what is read is what will be removed, and one more.
-            kept = await self._events.find_one({"time": {"$gte": moment}}, {"_id": 1}, sort=[("_id", 1)])
-        return (kept["_id"] if kept else (await self.end()).seq + 1) - 1
+        """Return the number up to which every event was committed before `moment`: one less than the oldest's if none.
+
+        It is searched for by halving, since the times rise with the numbers: some twenty small reads, however much of
+        the log is that old.
+        """
+        low, high = (await self.first_seq() or 1) - 1, (await self.end()).seq
+        while low < high:
+            middle = (low + high + 1) // 2
+            time = await self.oldest_after(middle - 1)
+            if time is not None and time < moment:
+                low = middle
+            else:
+                high = middle - 1
+        return low
 
     async def remove(self, last: int, limit: int) -> int:
         """Remove up to `limit` of the oldest events, none beyond the number `last`; return how many went."""
@@ -102,11 +114,54 @@ class EventLog:
             oldest = await self._events.find_one({}, {"_id": 1}, sort=[("_id", 1)])
         return oldest["_id"] if oldest else None
 
-    async def read(self, after: int, limit: int) -> list[Event]:
-        """Return up to `limit` events beyond the number `after`, oldest first."""
+    async def history_start(self, end: int, max_events: int, max_bytes: int) -> int:
+        """Return the number after which the recent history begins.
+
+        Args:
+            end: The newest event of the history.
+            max_events: How many events it may have.
+            max_bytes: How large they may be together, as they are stored.
+        """
+        start = end
+        while wanted := min(max_events - (end - start), _SIZES):
+            sizes = await self._sizes(start, wanted)
+            for seq, size in sizes:
+                max_bytes -= size
+                if max_bytes < 0 or seq != start:
+                    return start
+                start -= 1
+            if len(sizes) < wanted:
+                break
+        return start
+
+    async def _sizes(self, last: int, limit: int) -> list[tuple[int, int]]:
+        """Return the numbers and sizes of the events up to `last`, newest first. Only these travel."""
+        async with self._database.call():
+            found = self._events.find({"_id": {"$lte": last}}, {"size": {"$bsonSize": "$$ROOT"}})
+            return [(each["_id"], each["size"]) for each in await found.sort("_id", -1).limit(limit).to_list(limit)]
+
+    async def read(self, after: int, limit: int, max_bytes: int = MAX_READ_BYTES) -> list[Event]:
+        """Return the next events beyond the number `after`, oldest first: at least one if there is any.
+
+        Args:
+            after: Where to begin.
+            limit: How many events at most.
+            max_bytes: How large they may be together, as JSON.
+        """
+        events: list[Event] = []
+        if not limit:
+            return events  # 0 is MongoDB's word for no limit
         async with self._database.call():
             found = self._events.find({"_id": {"$gt": after}}, {"token": 0}).sort("_id", 1).limit(limit)
-            return [_event(document) for document in await found.to_list(limit)]
+            # The server ends each of its batches at 16 MB: no more than that is ever held here.
+            async for document in found.batch_size(limit):
+                event = _event(document)
+                max_bytes -= len(event.model_dump_json().encode())
+                if max_bytes < 0 and events:
+                    break
+                events.append(event)
+            await found.close()
+        return events
 
 
 def _event(document: Document) -> Event:

@@ -19,6 +19,7 @@ COLLECTION = "feed"
 LEASE_MS = 3_000
 
 _ID = "feed"
+_FROM_NOW = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": LEASE_MS}}
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,21 +61,41 @@ class Lease:
         async with self._database.call():
             return await self._feed.find_one({"_id": _ID}, {"_id": 1}) is not None
 
-    async def take(self, relayed: int | None = None) -> FeedState | None:
-        """Take the lease if it is free, renew it if it is ours; None if another replica has it.
+    async def take(self) -> FeedState | None:
+        """Take the lease if it is free; None if a replica has it."""
+        free = {
+            "$or": [
+                {"$lte": ["$expires_at", "$$NOW"]},
+                # Given by a primary whose clock was ahead: it would be valid for as long as that.
+                {"$gt": ["$expires_at", _FROM_NOW]},
+            ]
+        }
+        return await self._hold({"$expr": free}, {})
 
+    async def renew(self, relayed: int | None) -> FeedState | None:
+        """Prolong the lease; None if it is not ours any more.
+
+        Unlike `take` it does not take a free one: an answer that was given up may come after the release.
         `relayed` is told to the other replicas with it. It is for those who watch: no relay starts from it.
         """
-        ours_or_free = {"$or": [{"$eq": ["$owner", self._owner]}, {"$lte": ["$expires_at", "$$NOW"]}]}
-        expires_at = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": LEASE_MS}}
-        told = {} if relayed is None else {"relayed": relayed}
+        return await self._hold({"owner": self._owner}, {} if relayed is None else {"relayed": relayed})
+
+    async def _hold(self, condition: Document, told: Document) -> FeedState | None:
         async with self._database.call():
             document = await self._feed.find_one_and_update(
-                {"_id": _ID, "$expr": ours_or_free},
-                [{"$set": {**told, "owner": self._owner, "instance": self._instance, "expires_at": expires_at}}],
+                {"_id": _ID, **condition},
+                [{"$set": {**told, "owner": self._owner, "instance": self._instance, "expires_at": _FROM_NOW}}],
                 return_document=ReturnDocument.AFTER,
             )
         return FeedState(document["epoch"], document["checkpoint"], document.get("relayed")) if document else None
+
+    async def begin_epoch(self, old: str) -> None:
+        """Replace the epoch `old` by a new one, if the lease is ours: what was heard in it is not in the log."""
+        async with self._database.call():
+            await self._feed.update_one(
+                {"_id": _ID, "owner": self._owner, "epoch": old},
+                {"$set": {"epoch": secrets.token_hex(8)}, "$unset": {"relayed": ""}},
+            )
 
     async def release(self) -> None:
         """Let another replica lead at once, if the lease is ours."""

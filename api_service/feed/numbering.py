@@ -56,7 +56,8 @@ def _entry(change: Change, seq: int) -> Entry | None:
     if change.operation == "delete":
         return _deleted(change, seq, before)
     if after is None:
-        return None
+        # A program that makes a product something else takes it out of the catalogue.
+        return _deleted(change, seq, before) if before is not None else None
     return Entry(
         seq=seq,
         id=f"{after.id}-{after.version}",

@@ -16,7 +16,7 @@ from api_service import metrics
 from api_service.backoff import Backoff
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
-from api_service.feed.changes import Changes, Token, TokenLost, open_changes
+from api_service.feed.changes import ANSWER_S, CATCH_UP_S, Changes, Token, TokenLost, open_changes
 from api_service.feed.event_log import EventLog, UncertainAppend
 from api_service.feed.lease import Lease
 from api_service.feed.numbering import Numbered, number, resync
@@ -37,35 +37,54 @@ class Sequencer:
         self._log = log
         self._prepare_schema = prepare_schema
         self._last = 0
+        self._checkpoint: Token = {}
         self._checkpointed_at = 0.0
-        # When the stream last answered, with or without changes: `time.monotonic()`.
-        self.heard_at = time.monotonic()
+        # When the stream last answered, with or without changes (`time.monotonic()`), and how long it may take now.
+        self._heard_at = time.monotonic()
+        self._answers_within_s = ANSWER_S
         # Set at each append. Only a wake-up: whoever waits for it also looks by itself now and then.
         self.appended = asyncio.Event()
 
+    @property
+    def hangs(self) -> bool:
+        """Whether the change stream has not answered for so long that another replica should try."""
+        return time.monotonic() - self._heard_at > self._answers_within_s
+
     async def run(self, checkpoint: Token) -> None:
         """Follow the stream until cancelled."""
+        self._checkpoint = checkpoint
+        self._hear(ANSWER_S)
         backoff = Backoff()
+        lost: TokenLost | None = None
         while True:
             try:
-                await self._follow(checkpoint, backoff)
+                if lost is not None:
+                    await self._start_anew(str(lost))
+                    lost = None
+                await self._follow(backoff)
             except TokenLost as error:
-                checkpoint = await self._start_anew(str(error))
+                lost = error
             except (DatabaseUnavailable, UncertainAppend) as error:
                 _log.warning("the feed resumes from the end of the log", error=str(error))
                 await asyncio.sleep(backoff.next_s())
 
-    async def _follow(self, checkpoint: Token, backoff: Backoff) -> None:
+    async def _follow(self, backoff: Backoff) -> None:
         """Number what is committed, until the stream ends by itself."""
         # The collection may have been dropped, and made again without images, while nobody looked.
         await self._prepare_schema()
         self._last, token = await self._log.end()
-        async with open_changes(self._database, later(token, checkpoint)) as stream:
-            changes = stream.first
+        async with open_changes(self._database, later(token, self._checkpoint)) as stream:
+            self._hear(CATCH_UP_S)
+            changes = await stream.next()
+            self._hear(ANSWER_S)
             while await self._number_batch(changes):
                 backoff.reset()
+                self._hear(ANSWER_S)
                 changes = await stream.next()
-                self.heard_at = time.monotonic()
+
+    def _hear(self, answers_within_s: float) -> None:
+        self._heard_at = time.monotonic()
+        self._answers_within_s = answers_within_s
 
     async def _number_batch(self, changes: Changes) -> bool:
         """Append a batch; False if it was the stream's last."""
@@ -76,25 +95,25 @@ class Sequencer:
             self.appended.set()
         _count(numbered)
         # Only now: everything up to this token is in the log.
-        await self._checkpoint_if_due(changes.token)
+        if time.monotonic() - self._checkpointed_at >= CHECKPOINT_EVERY_S:
+            await self._write_checkpoint(changes.token)
         return not any(change.operation == "invalidate" for change in changes.batch)
 
-    async def _checkpoint_if_due(self, token: Token) -> None:
-        if time.monotonic() - self._checkpointed_at >= CHECKPOINT_EVERY_S:
-            await self._lease.checkpoint(token)
-            self._checkpointed_at = time.monotonic()
+    async def _write_checkpoint(self, token: Token) -> None:
+        await self._lease.checkpoint(token)
+        self._checkpoint = token
+        self._checkpointed_at = time.monotonic()
 
-    async def _start_anew(self, reason: str) -> Token:
+    async def _start_anew(self, reason: str) -> None:
         """Go on from now: nobody can say what was missed, so that everyone is told to read the products anew."""
         _log.error("the change stream cannot be resumed; everyone is told to read the products anew", reason=reason)
         async with open_changes(self._database, None) as stream:
             last, _ = await self._log.end()
-            now = stream.first
+            now = stream.opened
             await self._log.append([resync(last + 1, "changes were missed", now.server_time, now.token)])
             # The checkpoint may be of another cluster and look newer for ever.
-            await self._lease.checkpoint(now.token)
+            await self._write_checkpoint(now.token)
         self.appended.set()
-        return now.token
 
 
 def later(token: Token | None, checkpoint: Token) -> Token:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from bson import ObjectId
@@ -12,6 +13,7 @@ from api_service.database import Database, Document
 from api_service.errors import DatabaseUnavailable
 
 COLLECTION = "products"
+SEARCH_S = 2.0
 DUPLICATE_KEY = 11000  # MongoDB's error code
 
 
@@ -21,6 +23,14 @@ class ProductRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._products = database.handle[COLLECTION]
+
+    def deadline(self) -> AbstractAsyncContextManager[None]:
+        """Give all calls within the context one deadline together; they still have their own, and the earliest counts.
+
+        Raises:
+            DatabaseUnavailable: on leaving the context, if the time ran out.
+        """
+        return self._database.deadline()
 
     async def insert(self, document: Document) -> bool:
         """Store a new product; False if its idempotency key is taken."""
@@ -53,6 +63,16 @@ class ProductRepository:
         async with self._database.call():
             return await self._products.find_one({"idempotency.caller": caller, "idempotency.key": key})
 
+    async def find_by_keys(self, caller: str, keys: Sequence[str]) -> dict[str, Document]:
+        """Return the products that `caller` created under any of these idempotency keys, by key.
+
+        What another program stored in another form is left out, as if it were gone: `find_by_key` finds it.
+        """
+        query = {"idempotency.caller": caller, "idempotency.key": {"$in": list(keys)}}
+        async with self._database.call():
+            found = await self._products.find(query).to_list(None)
+        return {key: document for document in found if (key := _key(document)) is not None}
+
     async def newest(
         self, *, limit: int, before: ObjectId | None, category: str | None, q: str | None
     ) -> list[Document]:
@@ -65,7 +85,8 @@ class ProductRepository:
             # Escaped, so that a caller's text is text: no pattern of theirs is ever run.
             text = {"$regex": re.escape(q), "$options": "i"}
             query["$or"] = [{"name": text}, {"description": text}, {"tags": text}]
-        async with self._database.call():
+        # A search reads all of the catalogue where little matches: it may take less time than what changes something.
+        async with self._database.call(SEARCH_S if q is not None else None):
             return await self._products.find(query).sort("_id", -1).limit(limit).to_list(limit)
 
     async def update(self, product_id: ObjectId, version: int, fields: Mapping[str, Any]) -> Document | None:
@@ -82,3 +103,8 @@ class ProductRepository:
         """Remove a product; False if there is none."""
         async with self._database.call():
             return (await self._products.delete_one({"_id": product_id})).deleted_count == 1
+
+
+def _key(document: Document) -> str | None:
+    held = document["idempotency"]
+    return held["key"] if isinstance(held, dict) and isinstance(held["key"], str) else None

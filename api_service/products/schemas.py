@@ -114,6 +114,10 @@ class Batch(Sent):
     items: Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_BATCH_ITEMS)]
 
 
+# Written out, a number such as 1E+999999999 of another program would fill the memory.
+_MAX_EXPONENT = 100
+
+
 def _decimal(value: Any) -> Decimal:
     # Other programs store prices as they like; what is read is given as it is stored, without inventing digits.
     try:
@@ -122,6 +126,8 @@ def _decimal(value: Any) -> Decimal:
         raise ValueError("a price is a number") from None
     if not number.is_finite() or number < 0:
         raise ValueError("a price is a finite number, at least 0")
+    if abs(number.adjusted()) > _MAX_EXPONENT:
+        raise ValueError("a price has a size that can be written out")
     return number.copy_abs()  # there is a -0 too
 
 
@@ -169,7 +175,7 @@ class Product(BaseModel):
     currency: str = "USD"
     category: str = "general"
     tags: list[str] = []
-    stock: int | None = None
+    stock: Annotated[int | None, Field(ge=-(2**53), lt=2**53)] = None
     version: Annotated[int, BeforeValidator(_version), Field(ge=0, lt=2**53)] = 1
     created_at: Moment
     updated_at: Moment

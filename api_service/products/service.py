@@ -45,13 +45,14 @@ class ProductService:
 
     async def create(self, draft: ProductDraft, key: str | None) -> Created:
         """Store a product, or return the one that `key` already made."""
-        for _ in range(_TRIES):
-            document = _new_document(draft, key)
-            if await self._repository.insert(document):
-                return Created(Product.from_document(document), new=True)
-            # No document under the key any more: it was deleted between the two calls, so the key is free again.
-            if key is not None and (earlier := await self._made_before(draft, key)):
-                return Created(earlier, new=False)
+        async with self._repository.deadline():
+            for _ in range(_TRIES):
+                document = _new_document(draft, key)
+                if await self._repository.insert(document):
+                    return Created(Product.from_document(document), new=True)
+                # No document under the key any more: it was deleted between the two calls, so the key is free again.
+                if key is not None and (earlier := await self._repository.find_by_key(ANYONE, key)):
+                    return Created(_made_before(earlier, draft, key), new=False)
         raise DatabaseUnavailable("the product under this key comes and goes; try again")
 
     async def create_many(self, items: Sequence[JsonValue]) -> list[BatchResult]:
@@ -67,32 +68,33 @@ class ProductService:
         return [results[index] for index in range(len(items))]
 
     async def _insert_many(self, items: Mapping[int, BatchItem]) -> dict[int, BatchResult]:
-        documents = [_new_document(item.product, item.idempotency_key) for item in items.values()]
-        taken = await self._repository.insert_many(documents) if documents else set()
-        results = {}
-        for position, (index, item) in enumerate(items.items()):
-            if position in taken:
-                results[index] = await self._create_again(item)
-            else:
-                results[index] = BatchResult(status=201, product=Product.from_document(documents[position]))
+        documents = {index: _new_document(item.product, item.idempotency_key) for index, item in items.items()}
+        results: dict[int, BatchResult] = {}
+        try:
+            async with self._repository.deadline():
+                refused = await self._repository.insert_many(list(documents.values())) if documents else set()
+                taken = {index: items[index] for position, index in enumerate(documents) if position in refused}
+                results |= {index: _made(document) for index, document in documents.items() if index not in taken}
+                keys = [item.idempotency_key for item in taken.values() if item.idempotency_key]
+                earlier = await self._repository.find_by_keys(ANYONE, keys) if keys else {}
+                for index, item in taken.items():
+                    results[index] = await self._create_again(item, earlier)
+        except DatabaseUnavailable as error:
+            if not results:
+                raise
+            # What was made must be told, or it would be made twice.
+            results |= {index: _refused(error) for index in items if index not in results}
         return results
 
-    async def _create_again(self, item: BatchItem) -> BatchResult:
+    async def _create_again(self, item: BatchItem, earlier: Mapping[str, Document]) -> BatchResult:
+        key = item.idempotency_key
         try:
-            created = await self.create(item.product, item.idempotency_key)
-        except KeyReused as error:
+            if key is not None and key in earlier:
+                return BatchResult(status=200, product=_made_before(earlier[key], item.product, key))
+            created = await self.create(item.product, key)
+        except ApiError as error:
             return _refused(error)
         return BatchResult(status=201 if created.new else 200, product=created.product)
-
-    async def _made_before(self, draft: ProductDraft, key: str) -> Product | None:
-        document = await self._repository.find_by_key(ANYONE, key)
-        if document is None:
-            return None
-        product = _product_or_none(document)
-        if product is None or document["idempotency"] != _idempotency(draft, key):
-            message = "this key was used for another product; use a new key for a new request"
-            raise KeyReused(message, [FieldError("Idempotency-Key", message)])
-        return product
 
     async def read(self, product_id: ObjectId) -> Product:
         """Return a product; raise NotFound."""
@@ -118,17 +120,18 @@ class ProductService:
         self, product_id: ObjectId, patch: Mapping[str, JsonValue], versions: AbstractSet[int] | None
     ) -> Product:
         """Apply a merge patch (RFC 7396) to the newest version, which must be one of `versions` if they are given."""
-        for _ in range(_TRIES):
-            current = await self.read(product_id)
-            if versions is not None and current.version not in versions:
-                raise StaleVersion(f"the product is at version {current.version}")
-            changes = _changes(current, patch)
-            if not changes:
-                return current
-            changes["updated_at"] = _now()
-            # None: it was changed or deleted in between. The next turn finds out which.
-            if document := await self._repository.update(product_id, current.version, changes):
-                return Product.from_document(document)
+        async with self._repository.deadline():
+            for _ in range(_TRIES):
+                current = await self.read(product_id)
+                if versions is not None and current.version not in versions:
+                    raise StaleVersion(f"the product is at version {current.version}")
+                changes = _changes(current, patch)
+                if not changes:
+                    return current
+                changes["updated_at"] = _now()
+                # None: it was changed or deleted in between. The next turn finds out which.
+                if document := await self._repository.update(product_id, current.version, changes):
+                    return Product.from_document(document)
         raise DatabaseUnavailable("the product changes too often to be patched; try again")
 
     async def delete(self, product_id: ObjectId) -> None:
@@ -173,6 +176,18 @@ def _product_or_none(document: Document) -> Product | None:
         return Product.from_document(document)
     except ValueError:
         return None
+
+
+def _made_before(document: Document, draft: ProductDraft, key: str) -> Product:
+    product = _product_or_none(document)
+    if product is None or document["idempotency"] != _idempotency(draft, key):
+        message = "this key was used for another product; use a new key for a new request"
+        raise KeyReused(message, [FieldError("Idempotency-Key", message)])
+    return product
+
+
+def _made(document: Document) -> BatchResult:
+    return BatchResult(status=201, product=Product.from_document(document))
 
 
 def _refused(error: ApiError) -> BatchResult:

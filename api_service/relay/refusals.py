@@ -37,6 +37,11 @@ async def find_refused(emitter: EmitterClient, epoch: str, events: Sequence[Even
     ]
 
 
+def spread(events: Sequence[Event], count: int) -> Sequence[Event]:
+    """Return up to `count` of the events, evenly spread."""
+    return events[:: -(-len(events) // count)]
+
+
 def versions_disagree(refused: int, asked: int) -> bool:
     """Tell whether it is not the events that are at fault: most of them are refused."""
     return refused * 2 > asked

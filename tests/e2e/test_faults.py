@@ -19,7 +19,7 @@ async def log_of(storecast: System, after: str | None) -> list[dict[str, Any]]:
     """Read the event log over HTTP from an offset on."""
     events: list[dict[str, Any]] = []
     while True:
-        query = {"limit": 1000, **({"after": after} if after else {})}
+        query: dict[str, str] = {"limit": "1000", **({"after": after} if after else {})}
         page = (await storecast.http.get("/events", params=query)).json()
         if not page["events"]:
             return events
@@ -97,7 +97,7 @@ async def test_what_is_undelivered_is_seen_in_readyz(storecast: System) -> None:
     await storecast.restore()
 
     async def nothing() -> bool:
-        return (await storecast.http.get("/readyz")).json()["undelivered_events"] == 0
+        return bool((await storecast.http.get("/readyz")).json()["undelivered_events"] == 0)
 
     await eventually(nothing, message="nothing is undelivered")
 

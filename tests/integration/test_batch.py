@@ -137,6 +137,56 @@ async def test_a_key_that_becomes_free_meanwhile(api: httpx.AsyncClient, api_app
     assert [result["status"] for result in await _post(api, _item("k"))] == [201]
 
 
+async def test_keys_are_looked_up_together(api: httpx.AsyncClient, api_app: FastAPI) -> None:
+    """A retry of a large batch is two calls and not two for each item, or it would not be done in time."""
+    items = [_item(f"k{number}") for number in range(50)]
+    first = await _post(api, *items)
+    repository = api_app.state.products._repository  # noqa: SLF001  # its calls are what this is about
+    repository.find_by_key = repository.insert = None
+
+    database: Database = api_app.state.database
+    await database.handle["products"].insert_many([{"name": str(number), "price": 1} for number in range(500)])
+    await database.handle.command("profile", 2)
+    retry = await _post(api, *items, _item("k0", name="other"))
+    await database.handle.command("profile", 0)
+
+    assert [result["product"] for result in retry[:-1]] == [result["product"] for result in first]
+    assert [result["status"] for result in retry] == [200] * 50 + [422]
+    [lookup] = (
+        await database.handle["system.profile"].find({"op": "query", "ns": {"$regex": "products$"}}).to_list(None)
+    )
+    assert lookup["docsExamined"] == 50, "by the index, however large the catalogue is"
+
+
+@pytest.mark.parametrize(
+    "idempotency", [[{"caller": "anyone", "key": "k"}], {"caller": "anyone", "key": ["k"]}], ids=["list", "keys"]
+)
+async def test_a_key_in_a_foreign_document_is_taken(
+    api: httpx.AsyncClient, stored: Collection, idempotency: Any
+) -> None:
+    """What another program put under a key in its own way was not made by this item, and hides no other."""
+    await stored.insert_one({"idempotency": idempotency})
+
+    assert [result["status"] for result in await _post(api, _item("k"), _item("new"))] == [422, 201]
+
+
+async def test_a_key_whose_product_comes_and_goes(api: httpx.AsyncClient, api_app: FastAPI) -> None:
+    """One item that cannot be made has its own 503, and the results of the others are told."""
+    await _post(api, _item("k"))
+    repository = api_app.state.products._repository  # noqa: SLF001  # another writer must win each race
+
+    async def never_there(_caller: str, _key: str) -> None: ...
+
+    async def none_there(_caller: str, _keys: Any) -> dict[str, Any]:
+        return {}
+
+    repository.find_by_key, repository.find_by_keys = never_there, none_there
+    results = await _post(api, _item("k"), _item("new"))
+
+    assert [result["status"] for result in results] == [503, 201]
+    assert results[0]["problem"]["status"] == 503
+
+
 async def test_a_thousand_items(api: httpx.AsyncClient, stored: Collection) -> None:
     """The largest batch is made, and a retry of a part of it makes nothing."""
     items = [_item(f"k{number}", name=f"n{number}") for number in range(1_000)]

@@ -21,7 +21,7 @@ from pymongo.errors import (
 )
 
 from api_service.app import create_app
-from api_service.database import Database, Document, open_database
+from api_service.database import Clients, Database, Document, open_database
 from api_service.errors import DatabaseUnavailable
 from api_service.settings import Settings
 from deploy.local.mongod import find_mongod
@@ -67,7 +67,7 @@ def _instance(cls: type[PyMongoError]) -> PyMongoError:
 async def unconnected() -> AsyncIterator[Database]:
     """A database that nobody has called yet."""
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient("mongodb://127.0.0.1:1")
-    yield Database(client, "storecast", timeout_s=0.05)
+    yield Database(Clients(client, client), "storecast", timeout_s=0.05)
     client.close()
 
 
@@ -350,6 +350,6 @@ def _never(*_: object) -> NoReturn:
 
 async def test_nothing_connects_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """An application can be built, for its OpenAPI document say, where there is no database."""
-    monkeypatch.setattr("socket.socket.connect", _never)
+    monkeypatch.setattr("api_service.database.AsyncIOMotorClient", _never)
 
     assert create_app(_settings("mongodb://127.0.0.1:1/shop")).openapi()["paths"]

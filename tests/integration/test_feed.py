@@ -7,6 +7,7 @@ import pytest
 
 from api_service.errors import DatabaseUnavailable
 from api_service.feed import sequencer as sequencer_module
+from api_service.feed.changes import open_changes
 from api_service.feed.event_log import Entry, UncertainAppend
 from api_service.feed.sequencer import later
 from tests.integration.feed import Feed, product
@@ -120,9 +121,14 @@ async def test_documents_that_are_no_products_do_not_stop_the_line(feed: Feed) -
         )
         await feed.products.update_one({"name": "far future"}, [{"$set": {"updated_at": _beyond_year_9999()}}])
         await feed.products.insert_one(product("after"))
-        events = await feed.events(3)
-    names = [event.payload["name"] for event in events]  # type: ignore[index,call-overload]
-    assert names == ["before", "far future", "after"]
+        events = await feed.events(4)
+    names = [(event.event, event.payload["name"]) for event in events]  # type: ignore[index,call-overload]
+    assert names == [
+        ("new_product", "before"),
+        ("new_product", "far future"),
+        ("product_deleted", "far future"),
+        ("new_product", "after"),
+    ]
 
 
 def _beyond_year_9999() -> dict[str, Any]:
@@ -196,7 +202,7 @@ async def test_a_quiet_catalogue_keeps_its_place_by_checkpoints(feed: Feed, monk
         await feed.database.handle["other"].insert_many([{"n": number} for number in range(100)])
 
         async def moved_on() -> bool:
-            now = await feed.lease.take()
+            now = await feed.lease.renew(None)
             return now is not None and now.checkpoint["_data"] > state.checkpoint["_data"]
 
         await eventually(moved_on, message="the checkpoint moves on")
@@ -260,3 +266,57 @@ async def test_a_change_whose_image_was_not_kept_is_loud(feed: Feed) -> None:
         await feed.products.update_one({"_id": document["_id"]}, {"$set": {"version": 3}})
         events = await feed.events(3)
     assert told(events) == [(1, "new_product"), (2, "resync"), (3, "product_updated")]
+
+
+async def test_the_feed_resumes_from_its_newest_checkpoint(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader of many days on a quiet catalogue resumes from its last checkpoint, not from that of its beginning."""
+    monkeypatch.setattr(sequencer_module, "CHECKPOINT_EVERY_S", 0.0)
+    resumed: list[str] = []
+
+    def note(database: Any, token: Any) -> Any:
+        resumed.append(token["_data"])
+        return open_changes(database, token)
+
+    monkeypatch.setattr(sequencer_module, "open_changes", note)
+    async with feed.sequencing():
+        await feed.database.handle["other"].insert_many([{"n": number} for number in range(100)])
+
+        async def moved_on() -> bool:
+            now = await feed.lease.renew(None)
+            return now is not None and bool(resumed) and now.checkpoint["_data"] > resumed[0]
+
+        await eventually(moved_on, message="the checkpoint moves on")
+        await feed.products.drop()
+        await eventually(lambda: len(resumed) > 1, message="the stream is opened again")
+    assert resumed[1] > resumed[0]
+
+
+async def test_a_document_that_cannot_be_stored_as_an_event_does_not_stop_the_line(feed: Feed) -> None:
+    """Numbers that BSON or memory cannot hold are no product's."""
+    async with feed.sequencing():
+        await feed.products.insert_one(product(stock="9" * 30))
+        await feed.products.insert_one(product(price="1E+999999999"))
+        await feed.products.insert_one(product(version=2**60))
+        await feed.products.insert_one(product("last"))
+        [event] = await feed.events(1)
+    assert event.payload["name"] == "last"  # type: ignore[index,call-overload]
+
+
+async def test_a_product_that_becomes_something_else_is_told_as_gone(feed: Feed) -> None:
+    """A program that takes a product's price away takes it out of the catalogue."""
+    document = product()
+    async with feed.sequencing():
+        await feed.products.insert_one(document)
+        await feed.products.update_one({"_id": document["_id"]}, {"$unset": {"price": 1}})
+        events = await feed.events(2)
+    assert told(events) == [(1, "new_product"), (2, "product_deleted")]
+
+
+async def test_much_other_traffic_since_the_token_is_no_failure(feed: Feed) -> None:
+    """However much else was written while nobody led, the stream is opened, and is given time to get through it."""
+    for _ in range(20):
+        await feed.database.handle["other"].insert_many([{"n": number} for number in range(10_000)])
+    await feed.products.insert_one(product("after all that"))
+    async with feed.sequencing():
+        [event] = await feed.events(1)
+    assert event.payload["name"] == "after all that"  # type: ignore[index,call-overload]

@@ -6,6 +6,7 @@ import pytest
 
 from api_service import leader as leader_module
 from api_service.feed.lease import read_leadership
+from api_service.feed.sequencer import Sequencer
 from api_service.leader import Leader
 from api_service.relay.emitter_client import EmitterClient
 from tests.integration.emitter import Emitter
@@ -94,7 +95,7 @@ async def test_a_leader_whose_reader_hangs_steps_down(
     feed: Feed, emitter: Emitter, database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The lease is renewed only while the change stream answers: a leader that hangs does not keep others out."""
-    monkeypatch.setattr(leader_module, "LEASE_MS", -1)
+    monkeypatch.setattr(Sequencer, "hangs", True)
     async with candidate(database_url, "api-1", emitter):
         await leads(feed, "api-1")
         await eventually(
@@ -174,3 +175,27 @@ async def test_a_stop_that_meets_a_lost_lease_is_not_swallowed(
         done, _ = await asyncio.wait({running}, timeout=10)
     assert done
     assert running.cancelled()
+
+
+async def test_a_log_that_ends_before_the_emitter_begins_a_new_epoch(
+    feed: Feed, emitter: Emitter, database_url: str
+) -> None:
+    """A log that was dropped or restored under a running system is never taken for up to date."""
+    async with candidate(database_url, "api-1", emitter):
+        await eventually(lambda: emitter.hub.position, message="the emitter has a position")
+        async with emitter.client() as client:
+            pid = (await client.connected())["pid"]
+            await client.event()
+            await feed.products.insert_many([product(str(number)) for number in range(5)])
+            assert await client.seqs(5) == [1, 2, 3, 4, 5]
+            before = emitter.hub.position
+            assert before is not None
+            await feed.database.handle["events"].delete_many({"_id": {"$gt": 2}})
+            await client.closed()
+        await eventually(
+            lambda: emitter.hub.position and emitter.hub.position.epoch != before.epoch,
+            message="the emitter is of a new epoch",
+            timeout_s=15,
+        )
+        async with emitter.client({"pid": pid, "offset": f"{before.epoch}:5"}) as client:
+            assert (await client.welcome())["recovered"] is False

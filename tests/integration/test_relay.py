@@ -10,15 +10,17 @@ from api_service import metrics
 from api_service.feed.event_log import Entry
 from api_service.relay.backlog import Backlog, measure_backlog
 from api_service.relay.emitter_client import BatchRefused, EmitterClient, EmitterUnavailable
-from api_service.relay.relay import Relay
+from api_service.relay.relay import HistoryBounds, LogBehind, Relay
 from shared.emitter_api import MAX_BATCH_EVENTS, Batch, EmitterPosition
-from shared.events import Position
+from shared.events import Event, Position
 from tests.events import EPOCH, closing, history, live
 from tests.integration.emitter import Emitter
 from tests.integration.feed import Feed, settings
 from tests.waiting import eventually
 from ws_service import calls
 from ws_service.errors import Malformed
+
+MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -42,7 +44,16 @@ async def client(emitter: Emitter) -> AsyncIterator[EmitterClient]:
 
 @pytest.fixture
 def relay(feed: Feed, client: EmitterClient) -> Relay:
-    return Relay(feed.log, client, EPOCH, history_events=1000)
+    return relay_of(feed, client)
+
+
+def relay_of(feed: Feed, client: EmitterClient, *, events: int = 1000, max_bytes: int = MIB, now: str = EPOCH) -> Relay:
+    """Return a relay with these bounds of the history; `now` is the epoch that is in force."""
+
+    async def confirm_epoch() -> str:
+        return now
+
+    return Relay(feed.log, client, EPOCH, confirm_epoch, HistoryBounds(events, max_bytes))
 
 
 async def log(feed: Feed, first: int, last: int, payload: Any = None) -> None:
@@ -84,8 +95,51 @@ async def test_an_empty_log_opens_the_emitter(emitter: Emitter, relay: Relay) ->
 async def test_the_history_is_bounded(feed: Feed, emitter: Emitter, client: EmitterClient) -> None:
     """Only the newest part of a long log is handed over."""
     await log(feed, 1, 30)
-    await deliver_all(Relay(feed.log, client, EPOCH, history_events=10))
+    await deliver_all(relay_of(feed, client, events=10))
     assert kept(emitter) == list(range(21, 31))
+
+
+async def test_the_history_is_bounded_by_bytes_too(feed: Feed, emitter: Emitter, client: EmitterClient) -> None:
+    """Large events do not make the hand-over longer than what the emitter would keep."""
+    await log(feed, 1, 12, {"x": "y" * 100_000})
+    await deliver_all(relay_of(feed, client, max_bytes=MIB))
+    assert kept(emitter) == list(range(3, 13))
+
+
+@pytest.mark.parametrize("removed", [(1, 900), (1, 1000), (100, 200)], ids=["front", "all", "hole"])
+async def test_a_log_that_is_trimmed_during_the_handover(
+    feed: Feed, emitter: Emitter, relay: Relay, removed: tuple[int, int]
+) -> None:
+    """The hand-over is begun anew; a hole never reaches the emitter, and the relay goes on."""
+    await log(feed, 1, 1000)
+    read = feed.log.read
+
+    async def trimmed_meanwhile(after: int, limit: int, max_bytes: int) -> list[Event]:
+        first, last = removed
+        await feed.database.handle["events"].delete_many({"_id": {"$gte": first, "$lte": last}})
+        return await read(after, limit, max_bytes)
+
+    feed.log.read = trimmed_meanwhile  # type: ignore[method-assign,assignment]  # the moment between two calls has to be hit
+    with pytest.raises(EmitterUnavailable, match="trimmed"):
+        await relay.deliver_batch()
+    assert emitter.hub.position is None
+
+
+async def test_a_leader_of_an_old_epoch_hands_nothing_over(feed: Feed, emitter: Emitter, client: EmitterClient) -> None:
+    """An emitter that has the new epoch keeps its sockets, though a leader of the old one is still there."""
+    await emitter.post(closing(7, epoch="new"))
+    await log(feed, 1, 3)
+    with pytest.raises(EmitterUnavailable, match="the epoch has changed"):
+        await relay_of(feed, client, now="new").deliver_batch()
+    assert emitter.hub.position == Position("new", 7)
+
+
+async def test_an_emitter_that_is_ahead_of_the_log_ends_the_term(feed: Feed, emitter: Emitter, relay: Relay) -> None:
+    """A log that was dropped or restored under its old epoch would give numbers twice: that is never waited out."""
+    await log(feed, 1, 3)
+    await emitter.open_with(5)
+    with pytest.raises(LogBehind, match="ends at 3, and the emitter has taken 5"):
+        await relay.run(asyncio.Event())
 
 
 async def test_much_is_delivered_in_batches(feed: Feed, emitter: Emitter, relay: Relay) -> None:
@@ -101,7 +155,7 @@ async def test_much_is_delivered_in_batches(feed: Feed, emitter: Emitter, relay:
 async def test_a_long_history_is_handed_over_in_batches(feed: Feed, emitter: Emitter, client: EmitterClient) -> None:
     """The hand-over, too, stays within what the emitter takes."""
     await log(feed, 1, 1200)
-    await deliver_all(Relay(feed.log, client, EPOCH, history_events=1100))
+    await deliver_all(relay_of(feed, client, events=1100))
     assert kept(emitter) == list(range(101, 1201))
 
 
@@ -317,6 +371,49 @@ async def test_two_versions_that_disagree_park_nothing(
     await deliver_all(relay)
     assert metrics.line_blocked._value.get() == 0  # noqa: SLF001  # the library has no reader
     assert kept(emitter) == list(range(1, 21))
+
+
+@pytest.mark.parametrize(
+    ("taken", "refused"),
+    [(5, range(506)), (10, range(11, 506)), (0, range(506))],
+    ids=["everything", "what is new", "nothing before"],
+)
+async def test_versions_that_disagree_are_seen_by_a_few_questions(
+    feed: Feed, relay: Relay, monkeypatch: pytest.MonkeyPatch, taken: int, refused: range
+) -> None:
+    """The line waits without asking about each of five hundred events at every try."""
+    if taken:
+        await log(feed, 1, taken)
+        await deliver_all(relay)
+    await log(feed, taken + 1, 505)
+    refuse(monkeypatch, *[f"id-{seq}" for seq in refused])
+    asked = 0
+    post = relay._emitter.post  # noqa: SLF001  # its calls are counted
+
+    async def counted(batch: Batch) -> EmitterPosition:
+        nonlocal asked
+        asked += 1
+        return await post(batch)
+
+    relay._emitter.post = counted  # type: ignore[method-assign]  # noqa: SLF001  # see above
+    with pytest.raises(BatchRefused):
+        await relay.deliver_batch()
+    assert asked < 70
+    assert await feed.database.handle["events"].count_documents({"parked": {"$exists": True}}) == 0
+
+
+async def test_the_first_event_of_all_waits_when_it_is_refused(
+    feed: Feed, emitter: Emitter, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing to hold it against, it may be the emitter that is at fault: it is not parked."""
+    await deliver_all(relay)
+    await log(feed, 1, 1)
+    with monkeypatch.context() as broken:
+        refuse(broken)
+        with pytest.raises(BatchRefused):
+            await relay.deliver_batch()
+    await deliver_all(relay)
+    assert kept(emitter) == [1]
 
 
 async def test_a_parked_event_is_parked_in_a_handover_too(

@@ -19,6 +19,15 @@ def test_a_new_run_keeps_one_generation_of_logs_and_no_process_ids(tmp_path: Pat
     assert not data.pid("api-1").exists()
 
 
+def test_only_members_with_data_count(tmp_path: Path) -> None:
+    """A folder that is empty, or a file such as a remembered port, is no member's data."""
+    data = DataDir(tmp_path)
+    data.member("mongod")
+    (data.member("mongod-2") / "WiredTiger").touch()
+    data.port("mongod-3").write_text("20000\n")
+    assert data.members() == ["mongod-2"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     """The message names the folder and the option that chooses another."""
     (tmp_path / "file").touch()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.mongod import find_mongod, url
+from deploy.local.mongod import find_mongod, names, url
 from shared.errors import StartupError
 
 
@@ -54,6 +54,12 @@ def test_a_mongod_that_cannot_be_executed(tmp_path: Path, monkeypatch: pytest.Mo
     put_on_path(tmp_path, monkeypatch, "").write_bytes(b"\x00 no program")
     with pytest.raises(StartupError, match=r"does not run .*Exec format error"):
         find_mongod()
+
+
+def test_the_names_of_the_members() -> None:
+    """A single member needs no number."""
+    assert names(1) == ["mongod"]
+    assert names(3) == ["mongod-1", "mongod-2", "mongod-3"]
 
 
 def test_the_url_names_every_member() -> None:
