@@ -7,10 +7,11 @@ import httpx
 import pytest
 import socketio
 
-from tests.events import live
+from tests.events import event, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.engine import json
+from ws_service.engine.frames import MAX_FRAMES, Frames
 
 
 @pytest.fixture
@@ -99,3 +100,18 @@ def test_json_is_compact_and_exact() -> None:
     assert json.dumps({"a": [1, "ä"]}, separators=(",", ":")) == '{"a":[1,"ä"]}'
     with pytest.raises(ValueError, match="unexpected"):
         json.loads("NaN")
+
+
+def test_an_event_is_encoded_once_for_all_sockets() -> None:
+    """What is sent to a thousand sockets is made once, and what is remembered of it is bounded."""
+    frames = Frames()
+    first = event(1)
+    assert frames.of(first, "e1:1") is frames.of(first, "e1:1")
+    assert frames.of(first, "e1:1").encode() == (
+        '42["new_product",{"n":1},{"seq":1,"id":"id-1","time":"2026-01-01T00:00:00.000Z"},"e1:1"]'
+    )
+    assert frames.of(first, "e1:9") is not frames.of(first, "e1:1"), "a replay's offset is the socket's own"
+    remembered = frames.of(first, "e1:1")
+    for seq in range(2, MAX_FRAMES + 2):
+        frames.of(event(seq), f"e1:{seq}")
+    assert frames.of(first, "e1:1") is not remembered

@@ -6,16 +6,22 @@ tests/integration/test_engine.py):
   client recovers (https://socket.io/docs/v4/connection-state-recovery);
 - `AsyncServer._handle_connect`, which returns once the CONNECT answer is on its way and the socket can be sent to;
 - `AsyncServer.environ`, which holds a key for each Engine.IO session that is still open;
-- `AsyncSocket.queue`, `closed` and `close` of python-engineio: to wait for a transport and to close it.
+- `AsyncSocket.send`, `queue` and `close` of python-engineio: to queue a packet, to wait for a transport, to close it;
+- `Packet` of both, whose encoding is kept by the packet itself.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import socketio
 from engineio.async_socket import AsyncSocket
+from engineio.exceptions import SocketIsClosedError
 from socketio import packet
 
+from shared.events import Event
 from ws_service.engine import json
+from ws_service.engine.frames import Frames
 from ws_service.settings import Settings
 
 
@@ -42,10 +48,22 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
             json=json,
         )
         self._hooks = hooks
+        self._frames = Frames()
 
     async def send(self, sid: str, event: str, *arguments: Any) -> None:
         """Queue an event for one socket; a socket that is gone is passed over."""
         await self.emit(event, arguments, to=sid)
+
+    async def send_numbered(self, sid: str, events: Iterable[tuple[Event, str]]) -> None:
+        """Queue events with their offsets for one socket; a socket that is gone is passed over.
+
+        Each is encoded once for all sockets. `emit` encodes for each socket, and makes a task for each packet.
+        """
+        if socket := self._socket(sid):
+            # Closed under us: whoever closed it ends the writer, too.
+            with suppress(SocketIsClosedError):
+                for event, offset in events:
+                    await socket.send(self._frames.of(event, offset))
 
     async def drained(self, sid: str) -> None:
         """Wait until the socket's transport has taken what was queued."""

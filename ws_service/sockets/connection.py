@@ -78,9 +78,7 @@ class _Writer:
         sid = self._connection.sid
         while True:
             part = self._subscription.next_part(self._hub.history)
-            for event, offset in part:
-                meta = {"seq": event.seq, "id": event.id, "time": event.time}
-                await self._server.send(sid, str(event.event), event.payload, meta, offset)
+            await self._server.send_numbered(sid, part)
             metrics.deliveries.inc(len(part))
             # At most one part waits in the transport's queue: a slow reader costs no memory, the history is shared.
             await (self._server.drained(sid) if part else self._subscription.woken())
