@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 
 import uvicorn
@@ -14,6 +16,8 @@ from api_service.app import create_app, resign
 from api_service.settings import Settings
 from shared.errors import StartupError
 from shared.logs import configure_logging
+
+_LAST_WAIT_S = 2.0
 
 
 class _Server(uvicorn.Server):
@@ -34,9 +38,20 @@ def main() -> None:
         configure_logging(settings, "api")
         with contextlib.suppress(asyncio.CancelledError):
             uvloop.run(_serve(settings))
+        _end_within(_LAST_WAIT_S)
     except StartupError as error:
         sys.stderr.write(f"storecast api: {error}\n")
         sys.exit(2)
+
+
+def _end_within(seconds: float) -> None:
+    """End the process then, if it has not ended by itself.
+
+    All is released. But Python waits for the driver's threads, and one of them may wait for a MongoDB that hangs.
+    """
+    timer = threading.Timer(seconds, os._exit, [0])
+    timer.daemon = True
+    timer.start()
 
 
 async def _serve(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from shared.problems import field_errors
 from ws_service.errors import BodyTooLarge, Malformed, Unauthorized
@@ -28,10 +29,13 @@ async def require_secret(request: Request, authorization: Annotated[str, Header(
 async def bounded_body(request: Request) -> bytes:
     """Read the body, and stop where it becomes too large."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"at most {MAX_BODY_BYTES} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise BodyTooLarge(f"at most {MAX_BODY_BYTES} bytes")
+    except ClientDisconnect:
+        raise Malformed("the caller went away in the middle of the body") from None
     return bytes(body)
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -155,3 +156,16 @@ async def test_what_there_is_not_is_a_problem_document(emitter: Emitter) -> None
     for answer in (await emitter.http.get("/nothing"), await emitter.http.get(EMIT_PATH)):
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.status_code in {404, 405}
+
+
+async def test_a_caller_that_goes_away_is_no_traceback(emitter: Emitter, capfd: pytest.CaptureFixture[str]) -> None:
+    """A relay that is killed in the middle of a post leaves nothing but its closed connection."""
+    host, _, port = emitter.address.partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {EVENTS_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\nContent-Length: 99\r\n\r\n{{"
+    writer.write(head.encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await emitter.http.get("/livez")).status_code == 200
+    assert "Traceback" not in "".join(capfd.readouterr())

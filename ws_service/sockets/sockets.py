@@ -20,6 +20,8 @@ from ws_service.sockets.connection import Connection
 from ws_service.sockets.requests import Handshake, Subscribe, Unsubscribe
 from ws_service.sockets.topics import MAX_TOPICS
 
+_MOST_WAITS = 6
+
 
 class Sockets:
     """All Socket.IO clients, by their session id."""
@@ -113,9 +115,14 @@ class Sockets:
         return {"error": problem(404, f"there is no event {event[:100]!r}: use subscribe or unsubscribe")}
 
     async def _wait_for_history(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.handover_timeout_ms / 1000):
-                await self._hub.opened()
+        # A long history takes longer than the time-out: as long as it is coming in, waiting is worth it.
+        for _ in range(_MOST_WAITS):
+            arrived = self._hub.history.last
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.handover_timeout_ms / 1000):
+                    await self._hub.opened()
+            if self._hub.position is not None or self._hub.history.last == arrived:
+                return
 
 
 # Nobody hears this one: the socket went while its request was on the way.
