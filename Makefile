@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
 
-.PHONY: help install run test check format bench lock clean
+.PHONY: help install run test check format bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,6 +43,10 @@ format: install ## mend what ruff can
 bench: install tests/node_modules/.installed ## print create-to-heard latency and creates per second
 	@$(DEBIAN_PACKAGES) nginx-light libcurl4
 	$(BIN)/python -m tests.benchmarks.latency
+
+chaos: install tests/node_modules/.installed ## break the running system at random: make chaos SECONDS=300 SEED=1
+	@$(DEBIAN_PACKAGES) nginx-light libcurl4
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED))
 
 tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	npm --prefix tests ci --loglevel=error

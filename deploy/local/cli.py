@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -23,13 +23,16 @@ def storecast() -> None:
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913, PLR0917 - each is an option of the command line, given by name
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the page and the product API will be.")] = 8080,
     replicas: Annotated[int, typer.Option(min=1, max=50, help="How many replicas of the product API.")] = 3,
     mongo_url: Annotated[
         str | None,
         typer.Option(help="A running MongoDB replica set, version 6.0 or later, to be used instead of an own one."),
     ] = None,
+    mongo_members: Annotated[
+        Literal["1", "3"], typer.Option(help="How many members the own MongoDB has; of three, one may die at a time.")
+    ] = "1",
     data_dir: Annotated[Path, typer.Option(file_okay=False, help="Where data, logs and process ids are kept.")] = Path(
         ".storecast"
     ),
@@ -38,7 +41,7 @@ def up(
     ] = "auto",
 ) -> None:
     """Start the whole system on this machine; Ctrl-C stops it, the data stay."""
-    options = Options(port=port, replicas=replicas, mongo_url=mongo_url, data_dir=data_dir, gateway=gateway)
+    options = Options(port, replicas, mongo_url, data_dir, gateway, int(mongo_members))
     settings = LocalSettings.load()
     with Display(Console()) as display:
         asyncio.run(run_up(options, settings, display))

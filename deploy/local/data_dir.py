@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shared.errors import StartupError
 
-_FOLDERS = ("run", "log", "mongod", "gateway")
+_FOLDERS = ("run", "log", "gateway")
 
 
 class DataDir:
@@ -14,8 +14,6 @@ class DataDir:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.lock = self.root / "lock"
-        self.mongod = self.root / "mongod"
-        self.mongod_port = self.root / "mongod.port"
         self.gateway = self.root / "gateway"
 
     def make(self) -> None:
@@ -34,6 +32,20 @@ class DataDir:
             left_over.unlink()
         for log in self.root.glob("log/*.log"):
             log.replace(log.with_suffix(".log.1"))
+
+    def members(self) -> list[str]:
+        """Return the names of the MongoDB members whose data are here."""
+        return sorted(folder.name for folder in self.root.glob("mongod*/") if any(folder.iterdir()))
+
+    def member(self, name: str) -> Path:
+        """Return the folder for the data of the MongoDB member `name`, which is made if it is missing."""
+        folder = self.root / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def port(self, name: str) -> Path:
+        """Return where the port of the MongoDB member `name` is remembered."""
+        return self.root / f"{name}.port"
 
     def log(self, name: str) -> Path:
         """Return where the output of the child `name` goes."""

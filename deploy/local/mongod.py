@@ -30,10 +30,15 @@ def find_mongod(wheel: str = _WHEEL) -> Path:
     return _checked(in_wheel)
 
 
-def mongod(program: Path, folder: Path, port: int) -> Program:
+def names(members: int) -> list[str]:
+    """Return what the members of a set of this size are called."""
+    return ["mongod"] if members == 1 else [f"mongod-{number}" for number in range(1, members + 1)]
+
+
+def mongod(program: Path, folder: Path, port: int, name: str = "mongod") -> Program:
     """Describe a mongod that is a replica set's member, as change streams and transactions need."""
     return Program(
-        name="mongod",
+        name=name,
         address=f"{HOST}:{port}",
         command=(
             str(program),
@@ -41,6 +46,8 @@ def mongod(program: Path, folder: Path, port: int) -> Program:
             # Sized for a laptop: a small cache, and an operations log of 64 MB.
             *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"),
             *("--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # A member that is asked to end waits so long for its clients to turn to the others: 15 s by default.
+            *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=1000"),
         ),
         stop_seconds=20.0,
     )

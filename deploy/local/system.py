@@ -1,5 +1,6 @@
 """What `storecast up` runs and where: decided before anything is started."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ class Options:
     mongo_url: str | None
     data_dir: Path
     gateway: GatewayChoice
+    mongo_members: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def plan(options: Options, settings: LocalSettings, data: DataDir) -> System:
     """Find the programs, choose the ports and write nginx's files; nothing is started yet.
 
     Raises:
-        StartupError: a program is missing, or the port is in use.
+        StartupError: a program is missing, the port is in use, or the data directory is that of another system.
 
     """
     ports.require_free(options.port)
@@ -97,7 +99,27 @@ def _find_nginx(choice: GatewayChoice) -> str | None:
 
 def _mongods(options: Options, data: DataDir) -> list[Program]:
     if options.mongo_url is not None:
+        if options.mongo_members > 1:
+            raise StartupError("--mongo-members is for an own MongoDB; leave it out, or leave out --mongo-url")
         return []
+    names = mongod.names(options.mongo_members)
+    _require_data_of(names, data)
     program = mongod.find_mongod()
-    port = ports.remembered_port(data.mongod_port, avoid=frozenset([options.port]))
-    return [mongod.mongod(program, data.mongod, port)]
+    programs = []
+    taken = {options.port}
+    for name in names:
+        port = ports.remembered_port(data.port(name), avoid=frozenset(taken))
+        taken.add(port)
+        programs.append(mongod.mongod(program, data.member(name), port, name))
+    return programs
+
+
+def _require_data_of(names: Sequence[str], data: DataDir) -> None:
+    # Members are never added to a set or taken away: which of them has everything is not for a start to guess.
+    kept = data.members()
+    if not set(kept) <= set(names):
+        members = 1 if kept == mongod.names(1) else 3
+        raise StartupError(
+            f"{data.root} holds the data of a MongoDB of {members} member{'s'[: members - 1]}; use --mongo-members "
+            f"{members}, or name another folder with --data-dir"
+        )

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from tests.listening import Hearing, Listener, Listening, PythonListener
@@ -234,10 +233,7 @@ async def create_whatever_happens(storecast: System, name: str, delay_s: float) 
     headers = {"Idempotency-Key": secrets.token_hex(8)}
 
     async def created() -> dict[str, Any] | None:
-        try:
-            response = await storecast.http.post("/products", json={"name": name, "price": "1.00"}, headers=headers)
-        except httpx.TransportError:
-            return None
+        response = await storecast.http.post("/products", json={"name": name, "price": "1.00"}, headers=headers)
         return dict(response.json()) if response.is_success else None
 
     return await eventually(created, message=f"{name} is created")

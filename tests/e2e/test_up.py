@@ -3,107 +3,23 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Self
 
 import httpx
 import pytest
 
 from deploy.local.gateway import INSTALL_HINT
 from deploy.local.ports import HOST, free_ports
+from tests.listening import Listener
 from tests.tools import require
+from tests.up import SECRET, START_S, Up, all_end, storecast
 from tests.waiting import eventually
 
-STORECAST = Path(sys.executable).with_name("storecast")
-SECRET = "the-secret-that-no-file-may-hold"
 NO_MONGODB = "mongodb://127.0.0.1:1/storecast?replicaSet=rs0"
-START_S = 60
 CHILDREN = ["mongod", "emitter-1", "api-1", "api-2", "api-3", "gateway"]
-
-
-class Up:
-    """One `storecast up`, as a person starts it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, port: int) -> None:
-        self.process = process
-        self.folder = folder
-        self.origin = f"http://{HOST}:{port}"
-        self.http = httpx.AsyncClient(base_url=self.origin, trust_env=False, timeout=10)
-        self.shown: list[str] = []
-
-    @classmethod
-    @asynccontextmanager
-    async def started(cls, folder: Path, *options: str, **more: str) -> AsyncIterator[Self]:
-        """Start one; it is ready. Whatever the test leaves of it is killed."""
-        [port] = free_ports(1)
-        up = cls(await storecast(folder, port, *options, **more), folder, port)
-        try:
-            await asyncio.wait_for(up._read_until_ready(), START_S)
-            yield up
-        finally:
-            if up.process.returncode is None:
-                up.process.kill()
-            await up.process.communicate()
-            await up.http.aclose()
-
-    async def _read_until_ready(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.shown.append(line.decode())
-            if line.startswith(b"ready"):
-                return
-        _, errors = await self.process.communicate()
-        raise AssertionError(f"it was not ready: {''.join(self.shown)}{errors.decode()}")
-
-    def pids(self) -> dict[str, int]:
-        """Return the process ids that stand in the data directory."""
-        pids: dict[str, int] = {}
-        for file in (self.folder / "run").glob("*.pid"):
-            with suppress(FileNotFoundError):  # its child has just died
-                pids[file.stem] = int(file.read_text())
-        return pids
-
-    async def stop(self, number: signal.Signals) -> int:
-        """End it by a signal and return its exit code."""
-        self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), 30)
-
-    async def works(self) -> bool:
-        """Whether a replica leads and the gateway reaches both services."""
-        ready = await self.http.get("/readyz")
-        sockets = await self.http.get("/websocket-service/", params={"EIO": "4", "transport": "polling"})
-        return ready.is_success and ready.json()["leader"] is not None and sockets.text.startswith('0{"sid"')
-
-    async def create(self, name: str) -> httpx.Response:
-        """Create a product."""
-        return await self.http.post("/products", json={"name": name, "price": "1.00"})
-
-    async def names(self) -> Counter[str]:
-        """Return how often each name stands in the catalogue."""
-        names: Counter[str] = Counter()
-        cursor: dict[str, str] = {}
-        while True:
-            page = (await self.http.get("/products", params={"limit": 100, **cursor})).json()
-            names.update(item["name"] for item in page["items"])
-            if page["next_cursor"] is None:
-                return names
-            cursor = {"cursor": page["next_cursor"]}
-
-
-async def storecast(folder: Path, port: int, *options: str, **environment: str) -> asyncio.subprocess.Process:
-    """Run `storecast up` on a data directory and a port."""
-    return await asyncio.create_subprocess_exec(
-        *(str(STORECAST), "up", "--data-dir", str(folder), "--port", str(port), *options),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "STORECAST_EMITTER_SECRET": SECRET, **environment},
-        cwd=folder.parent,
-    )
 
 
 async def refused(folder: Path, port: int, *options: str, **environment: str) -> str:
@@ -115,22 +31,9 @@ async def refused(folder: Path, port: int, *options: str, **environment: str) ->
     return line
 
 
-def runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits to be asked for its exit code does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def proc(pid: int, file: str) -> bytes:
     """Return what the kernel tells of a process."""
     return Path(f"/proc/{pid}/{file}").read_bytes()
-
-
-async def all_end(pids: Mapping[str, int]) -> None:
-    """Wait until none of the processes runs."""
-    await eventually(lambda: not [name for name in pids if runs(pids[name])], message="every child has ended")
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +167,28 @@ async def test_a_replica_that_is_killed_doubles_no_product(shared: Up) -> None:
     assert {names[name] for name, status in outcomes.items() if status == HTTPStatus.CREATED} == {1}
     assert max(names.values()) == 1
     assert Counter(outcomes.values())[HTTPStatus.CREATED] > 200
+
+
+async def test_three_members_survive_the_primary(tmp_path: Path) -> None:
+    """Its killed primary costs a set of three nothing: the next product is heard, and the member is back in the set."""
+    async with (
+        Up.started(tmp_path / "data", "--mongo-members", "3", "--replicas", "1") as up,
+        Listener(up.origin) as listener,
+    ):
+        assert [name for name in sorted(up.pids()) if "mongod" in name] == ["mongod-1", "mongod-2", "mongod-3"]
+        await up.create("before")
+        before = up.pids()
+        primary = up.primary()
+        os.kill(before[primary], signal.SIGKILL)
+
+        async def created() -> bool:
+            return (await up.create("after")).status_code == HTTPStatus.CREATED
+
+        await eventually(created, message="a create is served again", timeout_s=START_S)
+        assert [event.payload["name"] for event in await listener.client.heard(2)][:2] == ["before", "after"]
+        await eventually(lambda: up.pids().get(primary, before[primary]) != before[primary], message="it is back")
+        await eventually(up.whole, message=f"{primary} takes part again", timeout_s=START_S)
+        assert await up.stop(signal.SIGTERM) == 0
 
 
 async def test_no_child_outlives_it_and_the_data_stay(tmp_path: Path) -> None:

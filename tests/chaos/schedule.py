@@ -1,0 +1,97 @@
+"""Which fault happens when: a function of the run's length and a seed, so that a run can be repeated."""
+
+import random
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+SHORT_S = 44
+"""In so many seconds every kind of fault happens once."""
+WARM_UP_S = 2.0
+LONG_STOP_S = 16.0
+LONG_STOPS_SHARE = 1 / 3
+"""How much of a run may be spent on long stops, in which little else happens."""
+
+
+class Action(StrEnum):
+    """What is done to a process."""
+
+    KILL = "kill -9"
+    TERMINATE = "SIGTERM"
+    STOP = "SIGSTOP"
+
+
+class Role(StrEnum):
+    """What the process is for at that time; several may have the same role."""
+
+    EMITTER = "emitter"
+    LEADER = "leader"
+    FOLLOWER = "follower"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    GATEWAY = "gateway"
+
+
+class Kind(NamedTuple):
+    """A kind of fault, and how long the system is then left to itself before the next one."""
+
+    action: Action
+    role: Role
+    pause_s: float
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.role}"
+
+
+KINDS = (
+    Kind(Action.KILL, Role.EMITTER, 5.0),
+    Kind(Action.KILL, Role.LEADER, 4.5),
+    Kind(Action.KILL, Role.FOLLOWER, 1.5),
+    Kind(Action.KILL, Role.PRIMARY, 4.5),
+    Kind(Action.KILL, Role.SECONDARY, 2.0),
+    Kind(Action.KILL, Role.GATEWAY, 2.0),
+    Kind(Action.TERMINATE, Role.LEADER, 1.5),
+    Kind(Action.STOP, Role.EMITTER, 2.0),
+    Kind(Action.STOP, Role.LEADER, 2.0),
+    Kind(Action.STOP, Role.FOLLOWER, 1.5),
+    Kind(Action.STOP, Role.PRIMARY, 2.0),
+    Kind(Action.STOP, Role.GATEWAY, 1.5),
+)
+
+
+class Fault(NamedTuple):
+    """One fault. `stop_s` is for a stop; `choice`, from 0 to 1, says which of several processes of the role it hits."""
+
+    at_s: float
+    kind: Kind
+    stop_s: float
+    choice: float
+
+
+def schedule(seconds: float, seed: int) -> list[Fault]:
+    """Return the faults of a run: every kind in turn, in an order that changes, until the time is over.
+
+    The first round has short stops only. From the second on, each kind of stop is once a long one, as long as these
+    take no more than their share of the run.
+    """
+    rng = random.Random(seed)  # noqa: S311 - it has to repeat itself, not to be unpredictable
+    long_stops_left = int(seconds * LONG_STOPS_SHARE / LONG_STOP_S)
+    had_long_stop: set[Kind] = set()
+    faults: list[Fault] = []
+    at_s = WARM_UP_S
+    for number, kind in enumerate(_rounds(rng)):
+        stop_s = rng.uniform(1, 2) if kind.action is Action.STOP else 0.0
+        if stop_s and number >= len(KINDS) and kind not in had_long_stop and len(had_long_stop) < long_stops_left:
+            had_long_stop.add(kind)
+            stop_s = LONG_STOP_S
+        end_s = at_s + stop_s + kind.pause_s
+        if end_s > seconds:
+            return faults
+        faults.append(Fault(at_s, kind, stop_s, rng.random()))
+        at_s = end_s + rng.uniform(0, 0.3)
+    raise AssertionError("the rounds never end")
+
+
+def _rounds(rng: random.Random) -> Iterator[Kind]:
+    while True:
+        yield from rng.sample(KINDS, len(KINDS))

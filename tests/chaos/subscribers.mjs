@@ -1,0 +1,58 @@
+// Stock Socket.IO clients that note what they hear, as it comes, before anything could hide a doubled event.
+//
+//   node subscribers.mjs '{"url": "http://127.0.0.1:8080", "path": "/websocket-service", "transports": [["websocket"]]}'
+//
+// One client for each list of transports. Standard output: lines of JSON, each a list of notes [client, at_ms, what, ...].
+// Standard input: a client's number cuts that client's connection, which comes back by itself; its end ends all.
+import { createInterface } from "node:readline";
+
+import { io } from "socket.io-client";
+
+const FLUSH_EVERY_MS = 50;
+const NOTES_IN_A_LINE = 1000;
+
+const { url, path, transports } = JSON.parse(process.argv[2]);
+
+let notes = [];
+
+const flush = () => {
+  for (let first = 0; first < notes.length; first += NOTES_IN_A_LINE) {
+    process.stdout.write(`${JSON.stringify(notes.slice(first, first + NOTES_IN_A_LINE))}\n`);
+  }
+  notes = [];
+};
+
+const note = (client, ...details) => notes.push([client, performance.timeOrigin + performance.now(), ...details]);
+
+const listen = (transports, client) => {
+  const socket = io(url, { path, transports, forceNew: true, reconnectionDelayMax: 1000 });
+  socket.on("disconnect", (reason) => note(client, "disconnect", reason));
+  socket.on("connect_error", (error) => note(client, "connect_error", error.message));
+  socket.onAny((event, payload, meta, offset) => {
+    if (event === "welcome") {
+      note(client, "welcome", payload.recovered, payload.position);
+    } else {
+      note(client, "heard", meta.seq, event, payload.id ?? null, payload.version ?? null, offset);
+    }
+  });
+  return socket;
+};
+
+const sockets = transports.map(listen);
+
+const cut = ({ connected, io: { engine } }) => {
+  if (!connected) {
+    return; // it is coming back; closed now, it would not try again before its connection attempt times out
+  }
+  if (engine.transport.ws) {
+    engine.transport.ws.terminate(); // without a goodbye, as a network that breaks
+  } else {
+    engine.close();
+  }
+};
+
+setInterval(flush, FLUSH_EVERY_MS);
+
+createInterface({ input: process.stdin })
+  .on("line", (client) => cut(sockets[client]))
+  .on("close", () => process.exit(0));
