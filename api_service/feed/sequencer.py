@@ -107,8 +107,10 @@ class Sequencer:
     async def _start_anew(self, reason: str) -> None:
         """Go on from now: nobody can say what was missed, so that everyone is told to read the products anew."""
         _log.error("the change stream cannot be resumed; everyone is told to read the products anew", reason=reason)
+        # The end first. The other way round a leader that is stopped in between would append, behind what another has
+        # told since, a token from before that; and all of it would be numbered again.
+        last, _ = await self._log.end()
         async with open_changes(self._database, None) as stream:
-            last, _ = await self._log.end()
             now = stream.opened
             await self._log.append([resync(last + 1, "changes were missed", now.server_time, now.token)])
             # The checkpoint may be of another cluster and look newer for ever.
