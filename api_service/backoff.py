@@ -5,7 +5,7 @@ import random
 BASE_S = 0.05
 # Short: a try costs a connection, and whatever comes back is noticed within it. Tried with 2 s, an emitter that was up
 # again waited 1.8 s for its history.
-CAP_S = 0.5
+CAP_S = 0.25
 
 
 def delay_s(failures: int, chance: float) -> float:
