@@ -1,0 +1,20 @@
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.machine import Storecast
+
+SETTINGS = settings(
+    max_examples=400,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.timeout(600)  # a counterexample is worth the time that it takes to make it short
+def test_every_promise_holds_whatever_goes_wrong() -> None:
+    """No order of faults that hypothesis comes upon loses, doubles, reorders or forges an event."""
+    run_state_machine_as_test(Storecast, settings=SETTINGS)
