@@ -11,7 +11,8 @@ class Client:
 
     def __init__(self, archive: Archive, *topics: str) -> None:
         self._archive = archive
-        self._asked: frozenset[str] = frozenset()
+        self._is_placed = False  # whether it was told where it is on this connection
+        self._is_asking = False
         self.topics = frozenset(topics)
         self.socket: Socket | None = None
         self.span: Span | None = None
@@ -30,18 +31,22 @@ class Client:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
-            self._asked = frozenset()
+            self._is_placed = self._is_asking = False
 
     def subscribe(self, topic: str, back: int | None) -> None:
         """Ask for one more topic, without its past or with that of some numbers back; one question at a time."""
-        if self.socket is None or not self.socket.is_open or self.socket.origin is None or self._asked:
+        if self._is_asking or not self._is_placed or self.socket is None or not self.socket.is_open:
             return
-        self._asked = frozenset({topic})
-        epoch, origin = self.socket.origin
-        # A socket does not know what was heard before it was recovered: the client must not ask for that again.
-        oldest = origin if self.socket.recovered else 0
-        after = None if back is None else f"{epoch}:{max(oldest, self.socket.subscription.place - back)}"
+        self._is_asking = True
+        after = None if back is None else str(self._back(self.socket, back))
         self.socket.subscribe(Subscribe.model_validate({"topics": [topic], "after": after}))
+
+    def _back(self, socket: Socket, events: int) -> Position:
+        assert socket.origin, "placed without a place"
+        epoch, origin = socket.origin
+        # A socket does not know what was heard before it was recovered: the client must not ask for that again.
+        oldest = origin if socket.recovered else 0
+        return Position(epoch, max(oldest, socket.subscription.place - events))
 
     def hear(self) -> None:
         """Take one message from the wire, or notice that the emitter has closed it."""
@@ -58,6 +63,7 @@ class Client:
                 self.connected(message)
             case Welcome():
                 self.welcomed(message)
+                self._is_placed = message.position is not None
             case Delivered():
                 assert self.span, "an event before a place to begin"
                 self.span.hear(message.event, message.offset)
@@ -66,9 +72,9 @@ class Client:
                 self.span.join(message.topics, message.after)
             case Acknowledged():
                 self.topics |= message.topics
-                self._asked = frozenset()
+                self._is_asking = False
                 if self.span:
-                    self.span.end_replay()
+                    self.span.acknowledge()
 
     def connected(self, answer: Connected) -> None:
         """Hear the CONNECT answer."""
@@ -83,8 +89,6 @@ class Client:
         """Expect all that was missed: the emitter has said that it recovers."""
         if self.socket is not None and (origin := self.socket.origin):
             self.span = self.span or Span(self._archive, origin, self.topics)
-            # What was subscribed to and not acknowledged is asked for again.
-            self.span.narrow(self.topics)
             self.span.go_on(origin)
 
     def begin(self) -> None:

@@ -70,33 +70,31 @@ class Span:
     def __init__(self, archive: Archive, origin: Position, topics: Iterable[str]) -> None:
         self._archive = archive
         self.origin = origin
+        # The number beyond which each topic is heard, and those of topics whose `subscribe` is not acknowledged yet.
         self._since = dict.fromkeys(topics, origin.seq)
+        self._asked: dict[str, int] = {}
         self._heard: set[int] = set()
         self._newest = origin.seq
-        self._newest_replayed = 0
-        self._replays = False
+        self._newest_of_past = 0
 
     def join(self, topics: Iterable[str], after: int) -> None:
-        """Expect more topics, beyond a number; where it was expected already, the earlier number counts."""
-        self._replays, self._newest_replayed = True, 0
-        for topic in topics:
+        """Allow more topics, beyond a number."""
+        self._asked = dict.fromkeys(topics, after)
+        self._newest_of_past = 0
+
+    def acknowledge(self) -> None:
+        """Expect what was asked for: all of its past has been sent."""
+        for topic, after in self._asked.items():
             self._since[topic] = min(after, self._since.get(topic, after))
+        self._asked = {}
 
-    def end_replay(self) -> None:
-        """Expect nothing old any more: what was asked for has been sent."""
-        self._replays = False
-
-    def go_on(self, asked: Position) -> None:
-        """Expect what follows the place that was asked for."""
-        assert asked.epoch == self.origin.epoch, "recovered from another epoch"
-        self._replays = False
-        assert asked.seq >= self.origin.seq, "recovered from before the place where it was told to begin"
+    def go_on(self, place: Position) -> None:
+        """Expect what follows a place on another socket. What was not acknowledged is asked for again."""
+        assert place.epoch == self.origin.epoch, "recovered from another epoch"
+        assert place.seq >= self.origin.seq, "recovered from before the place where it was told to begin"
+        self._asked = {}
         # A topic that was added later on, but before the next event, is heard from the last offset on as well.
-        self._since = {topic: min(since, asked.seq) for topic, since in self._since.items()}
-
-    def narrow(self, topics: Iterable[str]) -> None:
-        """Expect only these topics from now on."""
-        self._since = {topic: since for topic, since in self._since.items() if topic in topics}
+        self._since = {topic: min(since, place.seq) for topic, since in self._since.items()}
 
     def hear(self, event: Event, offset: Position) -> None:
         """Judge an event."""
@@ -105,24 +103,24 @@ class Span:
         assert entry, f"{event.seq} was never committed"
         assert (entry.id, entry.payload) == (event.id, event.payload), f"{event.seq} has another content"
         assert event.seq not in self._heard, f"{event.seq} was heard twice"
-        assert self._is_expected(entry), f"{event.seq} is not beyond the start"
+        assert _is_for(entry, self._since) or _is_for(entry, self._asked), f"{event.seq} is not beyond the start"
+        self._heard.add(event.seq)
         if event.seq > self._newest:
             self._newest = event.seq
-            self.check(event.seq - 1)
+            self.check(event.seq)
         else:
-            assert self._replays, f"{event.seq} after {self._newest}"
-            assert event.seq > self._newest_replayed, f"{event.seq} after {self._newest_replayed}, both of the past"
-            self._newest_replayed = event.seq
-        self._heard.add(event.seq)
+            assert self._asked, f"{event.seq} after {self._newest}"
+            assert event.seq > self._newest_of_past, f"{event.seq} after {self._newest_of_past}, both of the past"
+            self._newest_of_past = event.seq
 
     def check(self, end: int) -> None:
         """Fail if an event up to the number `end` was not heard."""
         log = self._archive.log(self.origin.epoch)
-        missed = [
-            seq for seq, entry in log.items() if seq <= end and self._is_expected(entry) and seq not in self._heard
-        ]
+        expected = {seq for seq, entry in log.items() if seq <= end and _is_for(entry, self._since)}
+        missed = sorted(expected - self._heard)
         assert not missed, f"{missed} were not heard"
 
-    def _is_expected(self, entry: Entry) -> bool:
-        # What is for everyone is in the past of every topic.
-        return any(entry.seq > since for topic, since in self._since.items() if {topic, EVERYONE} & {*entry.topics})
+
+def _is_for(entry: Entry, since: Mapping[str, int]) -> bool:
+    # What is for everyone is in the past of every topic.
+    return any(entry.seq > begin for topic, begin in since.items() if {topic, EVERYONE} & {*entry.topics})

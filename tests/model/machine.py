@@ -136,7 +136,7 @@ class Storecast(RuleBasedStateMachine):
         """Let a post go wrong."""
         self._disturb(self._leading(replica), "relay", "post", how, calls)
 
-    @rule(replica=REPLICAS, lost=RARELY, call=OTHER_CALLS, how=st.sampled_from(["lose", "hold answer", "stop"]))
+    @rule(replica=REPLICAS, lost=st.booleans(), call=OTHER_CALLS, how=st.sampled_from(["lose", "hold answer", "stop"]))
     def disturb(self, replica: int, call: tuple[str, str], how: str, *, lost: bool) -> None:
         """Let another call go wrong, perhaps while a lost oplog is told."""
         if lost:

@@ -5,7 +5,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import Storecast
 
 SETTINGS = settings(
-    max_examples=400,
+    max_examples=300,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

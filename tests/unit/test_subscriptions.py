@@ -236,3 +236,14 @@ def test_leaving_and_going_leave_nothing_behind() -> None:
     assert registry.of(["a", "b", "c"]) == set()
     assert registry.everyone() == set()
     assert not registry._of, "no empty set is kept"  # noqa: SLF001  # the memory is what is tested
+
+
+def test_what_is_for_everyone_is_replayed_once() -> None:
+    """A socket that asks for the past of one topic after the other hears a `resync` in it once."""
+    history = filled(EVERYONE)
+    subscription = Subscription(["products"], at(1))
+    heard: list[Outgoing] = []
+    for topic in ("category:a", "category:b"):
+        subscription.join({topic}, history.last, after=0)
+        heard += drain(subscription, history)
+    assert numbers(heard) == [1]

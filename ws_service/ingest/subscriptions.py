@@ -95,7 +95,8 @@ class Subscription:
         self._skip_to(now)
         heard = dict(self._since)
         self.topics |= topics
-        for topic in topics:
+        # What is for everyone is replayed with them, once.
+        for topic in (*topics, EVERYONE):
             self._since[topic] = min(self._since.get(topic, self._cursor), self._cursor if after is None else after)
         if after is None or after >= self._cursor:
             return None
