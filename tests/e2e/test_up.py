@@ -147,13 +147,19 @@ async def test_every_child_that_is_killed_comes_back(shared: Up) -> None:
 
 
 async def test_a_replica_that_is_killed_doubles_no_product(shared: Up) -> None:
-    """The gateway never sends a create a second time; what it could not deliver is 502, the rest is created once."""
-    outcomes: dict[str, int] = {}
+    """The gateway never sends a create a second time; what it could not deliver is 502, the rest is created once.
+
+    A replica may die between the head and the body of an answer: nobody knows then, but the product is there once.
+    """
+    outcomes: dict[str, int | None] = {}
 
     async def create(worker: int) -> None:
         for number in range(60):
             name = f"create {worker}.{number}"
-            outcomes[name] = (await shared.create(name)).status_code
+            try:
+                outcomes[name] = (await shared.create(name)).status_code
+            except httpx.RemoteProtocolError:
+                outcomes[name] = None
 
     workers = [asyncio.create_task(create(worker)) for worker in range(4)]
     for name in ("api-1", "api-2"):
@@ -163,7 +169,7 @@ async def test_a_replica_that_is_killed_doubles_no_product(shared: Up) -> None:
     await asyncio.gather(*workers)
 
     names = await shared.names()
-    assert set(outcomes.values()) <= {HTTPStatus.CREATED, HTTPStatus.BAD_GATEWAY}
+    assert set(outcomes.values()) <= {HTTPStatus.CREATED, HTTPStatus.BAD_GATEWAY, None}
     assert {names[name] for name, status in outcomes.items() if status == HTTPStatus.CREATED} == {1}
     assert max(names.values()) == 1
     assert Counter(outcomes.values())[HTTPStatus.CREATED] > 200
