@@ -114,7 +114,7 @@ class Mongo:
         """Take back what was not confirmed. The new primary shows an older end until it has confirmed something."""
         self.lags = False
         self.entries = {seq: entry for seq, entry in self.entries.items() if seq <= self.majority}
-        self._shown = max(0, self.majority - 2)
+        self._shown = max(min(self.entries, default=0), self.majority - 2)
         self._feed = self._safe_feed
 
     def expire_lease(self) -> None:
@@ -182,6 +182,7 @@ class Mongo:
         gone = [seq for seq in sorted(self.entries)[:limit] if seq <= last]
         for seq in gone:
             del self.entries[seq]
+        self.catch_up()
         return len(gone)
 
     # The feed's document.
