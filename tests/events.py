@@ -2,6 +2,7 @@
 
 from shared.emitter_api import Batch
 from shared.events import Event
+from ws_service.ingest.entry import Entry
 
 EPOCH = "e1"
 
@@ -23,6 +24,16 @@ def event(seq: int, *topics: str, payload: object = None) -> Event:
 def events(first: int, last: int, *topics: str) -> list[Event]:
     """Return consecutive events, both ends included."""
     return [event(seq, *topics) for seq in range(first, last + 1)]
+
+
+def entry(seq: int, *topics: str, payload: object = None) -> Entry:
+    """Return a numbered event as the emitter keeps it."""
+    return Entry.of(event(seq, *topics, payload=payload))
+
+
+def entries(first: int, last: int, *topics: str) -> list[Entry]:
+    """Return consecutive events as the emitter keeps them, both ends included."""
+    return [entry(seq, *topics) for seq in range(first, last + 1)]
 
 
 def live(first: int, last: int, epoch: str = EPOCH) -> Batch:

@@ -1,68 +1,23 @@
 """`python -m ws_service`: one emitter."""
 
 import asyncio
-import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-
-import uvicorn
-import uvloop
-from starlette.types import ASGIApp
 
 from shared.errors import StartupError
-from shared.logs import configure_logging
-from ws_service.app import create_app
 from ws_service.settings import Settings
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handling, which would end the process by the signal instead of with exit code 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def main() -> None:
     """Run until SIGINT or SIGTERM. A start-up problem is one line and exit code 2."""
     try:
         settings = Settings.load()
-        configure_logging(settings, "emitter")
-        uvloop.run(_serve(settings))
+        listener = _listen(settings)
+        _run(settings, listener)
     except StartupError as error:
         sys.stderr.write(f"storecast emitter: {error}\n")
         sys.exit(2)
-
-
-async def _serve(settings: Settings) -> None:
-    server = create_server(settings, create_app(settings))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # setattr's own form
-    await server.serve(sockets=[_listen(settings)])
-
-
-def create_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
-    """Return uvicorn as the emitter needs it, not yet listening."""
-    return _Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="websockets-sansio",
-            ws_max_size=settings.max_payload_bytes,
-            # Engine.IO has its own heartbeat, and compression costs 64 KiB for each connection.
-            ws_ping_interval=None,
-            ws_per_message_deflate=False,
-            # A polling client would be waited for until its poll ends.
-            timeout_graceful_shutdown=3,
-        )
-    )
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -72,6 +27,27 @@ def _listen(settings: Settings) -> socket.socket:
         raise StartupError(
             f"STORECAST_HOST, STORECAST_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
         ) from None
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    # Imported while the port is open already: it takes a second, in which clients that come back wait in the backlog.
+    # Refused, they would go into another round of their back-off.
+    import uvloop  # noqa: PLC0415
+
+    from shared.logs import configure_logging  # noqa: PLC0415
+    from ws_service.app import create_app  # noqa: PLC0415
+    from ws_service.server import create_server  # noqa: PLC0415
+
+    configure_logging(settings, "emitter")
+
+    async def serve() -> None:
+        server = create_server(settings, create_app(settings))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # setattr's own form
+        await server.serve(sockets=[listener])
+
+    uvloop.run(serve())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import socketio
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from ws_service import health
 from ws_service.errors import add_error_handlers
@@ -15,7 +14,7 @@ from ws_service.settings import Settings
 from ws_service.sockets.sockets import Sockets
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings) -> socketio.ASGIApp:
     """Build the application. It connects to nothing: the relay comes to it."""
     app = FastAPI(title="Storecast emitter", version="1", redirect_slashes=False)
     app.state.settings = settings
@@ -25,7 +24,4 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(ingest.router)
     app.include_router(messages.router)
     app.include_router(health.router)
-    sockets: ASGIApp = socketio.ASGIApp(
-        app.state.sockets.server, other_asgi_app=app, socketio_path=settings.socket_path.strip("/")
-    )
-    return sockets
+    return socketio.ASGIApp(app.state.sockets.server, other_asgi_app=app, socketio_path=settings.socket_path.strip("/"))

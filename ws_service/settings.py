@@ -16,6 +16,13 @@ class Settings(ServiceSettings):
     # Shorter than the 60 s after which proxies cut an idle connection.
     ping_interval_ms: Annotated[int, Field(ge=10, le=55_000)] = 25_000
     ping_timeout_ms: Annotated[int, Field(ge=10, le=120_000)] = 20_000
+    # How long a client may be connected without joining the namespace.
+    connect_timeout_ms: Annotated[int, Field(ge=100, le=120_000)] = 45_000
+    # How long a change from long-polling to a websocket may take.
+    upgrade_timeout_ms: Annotated[int, Field(ge=100, le=120_000)] = 10_000
+    # How much may wait for a client that does not read; more, and it is cut off, comes back and catches up. Events with
+    # a number do not wait here but in the history.
+    max_pending_bytes: Annotated[int, Field(ge=512 * 1024, le=64 * 1024 * 1024)] = 1024 * 1024
     # The largest message that a client may send.
     max_payload_bytes: Annotated[int, Field(ge=1_000, le=10_000_000)] = 100_000
     # How long a new socket waits for the relay to hand the history over, before it is taken without recovery.

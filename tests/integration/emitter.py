@@ -13,9 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from shared.emitter_api import EVENTS_PATH, Batch
 from tests.events import closing, history
 from tests.waiting import eventually
-from ws_service.__main__ import create_server
 from ws_service.app import create_app
 from ws_service.ingest.hub import Hub
+from ws_service.server import create_server
 from ws_service.settings import Settings
 from ws_service.sockets.sockets import Sockets
 
@@ -41,7 +41,7 @@ class Emitter:
     async def running(cls, **fields: Any) -> AsyncIterator[Self]:
         """Run one on a free port until the context ends."""
         app = create_app(settings(**fields))
-        state = app.other_asgi_app.state  # type: ignore[attr-defined]  # python-socketio ships no types
+        state = app.other_asgi_app.state
         server = create_server(settings(**fields), app)
         listener = socket.create_server(("127.0.0.1", 0))
         address = f"127.0.0.1:{listener.getsockname()[1]}"

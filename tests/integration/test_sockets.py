@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.events import Position
 from tests.events import EPOCH, event, history, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.ingest.history import History
-from ws_service.sockets.connection import Connection
 from ws_service.sockets.topics import MAX_TOPICS
 
 
@@ -179,10 +177,11 @@ async def test_who_falls_behind_the_history_is_cut_off_and_told_when_it_returns(
         await emitter.open()
         async with emitter.client() as client:
             pid = (await client.connected())["pid"]
-            [connection] = emitter.sockets._connections.values()  # noqa: SLF001  # a writer cannot be stalled from outside on demand
+            [connection] = emitter.sockets._connections.values()  # noqa: SLF001  # a transport cannot be filled from outside on demand
             await client.event()
-            connection.subscription._idle = False  # noqa: SLF001  # as if its transport had been full
+            connection.hold()  # as if its transport had been full
             emitter.hub.take(live(1, 30))
+            connection.wake()
             await client.closed()
         async with emitter.client({"pid": pid}) as client:
             assert (await client.welcome())["recovered"] is False
@@ -235,26 +234,19 @@ async def test_without_a_relay_a_socket_is_taken_all_the_same() -> None:
         assert await client.seqs(1) == [6]
 
 
-async def test_a_fault_in_a_writer_is_seen_and_its_client_comes_back(
+async def test_a_fault_in_sending_is_seen_and_its_client_comes_back(
     emitter: Emitter, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A background task that dies is in the log, and its socket is closed so that nobody listens to silence."""
+    """What fails for one socket is in the log, and it is closed so that nobody listens to silence."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
     async with emitter.client() as client:
         await client.welcome()
+        [connection] = emitter.sockets._connections.values()  # noqa: SLF001  # as if its transport had been full
+        connection.hold()
         monkeypatch.setattr("ws_service.ingest.subscriptions.Subscription.next_part", broken)
         await emitter.post(live(6, 6))
         await client.closed()
-    assert "a writer failed" in capfd.readouterr().out
-
-
-def test_ending_a_connection_that_never_began_is_no_error() -> None:
-    """A socket that goes before its CONNECT answer has no writer yet."""
-    from ws_service.ingest.subscriptions import Subscription  # noqa: PLC0415
-    from ws_service.sockets.recovery import Start  # noqa: PLC0415
-
-    position = Position(EPOCH, 1)
-    Connection("sid", Start(position, recovered=False, pid="p"), Subscription([], position), 0).end()
+    assert "a socket cannot be sent to" in capfd.readouterr().out

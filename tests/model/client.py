@@ -1,8 +1,9 @@
 """A client that may drop at any time: the stock JavaScript one, or one that keeps the last offset by itself."""
 
 from shared.events import Position
-from tests.model.emitter import Acknowledged, Connected, Delivered, Emitter, Joined, Outgoing, Socket, Welcome
+from tests.model.emitter import Acknowledged, Connected, Emitter, Joined, Left, Outgoing, Socket
 from tests.model.judge import Archive, Span
+from tests.session import Delivered, Welcome
 from ws_service.sockets.requests import Handshake, Subscribe
 
 
@@ -13,6 +14,8 @@ class Client:
         self._archive = archive
         self._is_placed = False  # whether it was told where it is on this connection
         self._is_asking = False
+        # Where it was when it left a topic: it has heard what is for that up to there, and must not ask for it again.
+        self._left: dict[str, int] = {}
         self.topics = frozenset(topics)
         self.socket: Socket | None = None
         self.span: Span | None = None
@@ -32,20 +35,32 @@ class Client:
             self.socket.close()
             self.socket = None
             self._is_placed = self._is_asking = False
+            self._left = {}
 
     def subscribe(self, topic: str, back: int | None) -> None:
         """Ask for one more topic, without its past or with that of some numbers back; one question at a time."""
-        if self._is_asking or not self._is_placed or self.socket is None or not self.socket.is_open:
-            return
-        self._is_asking = True
-        after = None if back is None else str(self._back(self.socket, back))
-        self.socket.subscribe(Subscribe.model_validate({"topics": [topic], "after": after}))
+        if socket := self._free():
+            self._is_asking = True
+            after = None if back is None else str(self._back(socket, topic, back))
+            socket.subscribe(Subscribe.model_validate({"topics": [topic], "after": after}))
 
-    def _back(self, socket: Socket, events: int) -> Position:
+    def unsubscribe(self, topic: str) -> None:
+        """Ask for one topic less, unless it is the last one."""
+        if (socket := self._free()) and {topic} < self.topics:
+            self._is_asking = True
+            self._left[topic] = socket.subscription.place
+            socket.unsubscribe(frozenset({topic}))
+
+    def _free(self) -> Socket | None:
+        """Return the socket if it can be asked for something."""
+        is_free = self._is_placed and not self._is_asking
+        return self.socket if is_free and self.socket is not None and self.socket.is_open else None
+
+    def _back(self, socket: Socket, topic: str, events: int) -> Position:
         assert socket.origin, "placed without a place"
         epoch, origin = socket.origin
         # A socket does not know what was heard before it was recovered: the client must not ask for that again.
-        oldest = origin if socket.recovered else 0
+        oldest = max(origin if socket.recovered else 0, self._left.get(topic, 0))
         return Position(epoch, max(oldest, socket.subscription.place - events))
 
     def hear(self) -> None:
@@ -75,6 +90,11 @@ class Client:
                 self._is_asking = False
                 if self.span:
                     self.span.acknowledge()
+            case Left():
+                self.topics -= message.topics
+                self._is_asking = False
+                if self.span:
+                    self.span.leave(message.topics)
 
     def connected(self, answer: Connected) -> None:
         """Hear the CONNECT answer."""
@@ -88,13 +108,13 @@ class Client:
     def go_on(self) -> None:
         """Expect all that was missed: the emitter has said that it recovers."""
         if self.socket is not None and (origin := self.socket.origin):
-            self.span = self.span or Span(self._archive, origin, self.topics)
+            self.span = self.span or Span(self._archive, origin, origin, self.topics)
             self.span.go_on(origin)
 
-    def begin(self) -> None:
-        """Begin anew: the emitter has said that the past is gone."""
+    def begin(self, told: Position | None) -> None:
+        """Begin anew, with what the products were when it was told: the emitter has said that the past is gone."""
         origin = self.socket.origin if self.socket else None
-        self.span = Span(self._archive, origin, self.topics) if origin else None
+        self.span = Span(self._archive, origin, told, self.topics) if origin and told else None
 
 
 class StockClient(Client):
@@ -115,14 +135,14 @@ class StockClient(Client):
             # with nothing but its last offset, which may be from before that: no harm, what lies between is new to it.
             self.span = None
         elif not recovered:
-            self.begin()
+            self.begin(self.socket.origin if self.socket else None)
         if recovered:
             self.go_on()
 
     def welcomed(self, welcome: Welcome) -> None:
         """Learn where it begins, if it came before the emitter knew."""
-        if self.span is None and welcome.position:
-            self.begin()
+        if self.span is None:
+            self.begin(welcome.position)
 
     def delivered(self, message: Delivered) -> None:
         """Keep the offset."""
@@ -144,7 +164,7 @@ class CarefulClient(Client):
         if welcome.recovered:
             self.go_on()
         else:
-            self.begin()
+            self.begin(welcome.position)
             self._after = welcome.position
 
     def delivered(self, message: Delivered) -> None:

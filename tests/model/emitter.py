@@ -1,16 +1,20 @@
-"""One run of the emitter: the real hub and history, and sockets whose transport is a queue."""
+"""One run of the emitter: the real hub, history and connections, on transports that the machine fills and drains."""
 
 import asyncio
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
+from unittest.mock import patch
 
 from shared.emitter_api import Batch, EmitterPosition
-from shared.events import Event, Position
+from shared.events import Position
+from tests.session import Delivered, Session, Welcome
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
 from ws_service.ingest.subscriptions import FellBehind, Subscription, Subscriptions
-from ws_service.sockets import recovery
+from ws_service.sockets import connection, recovery
+from ws_service.sockets.connection import Connection
 from ws_service.sockets.requests import Handshake, Subscribe
 
 HISTORY_EVENTS = 5
@@ -22,20 +26,6 @@ class Connected(NamedTuple):
     """The CONNECT answer."""
 
     pid: str
-
-
-class Welcome(NamedTuple):
-    """The greeting."""
-
-    position: Position | None
-    recovered: bool
-
-
-class Delivered(NamedTuple):
-    """A numbered event."""
-
-    event: Event
-    offset: Position
 
 
 class Joined(NamedTuple):
@@ -51,48 +41,76 @@ class Acknowledged(NamedTuple):
     topics: frozenset[str]
 
 
-Outgoing = Connected | Welcome | Delivered | Joined | Acknowledged
+class Left(NamedTuple):
+    """The answer to `unsubscribe`."""
+
+    topics: frozenset[str]
 
 
-class _Listening(Subscription):
-    """The real subscription, which also shows where it began, where it is, and whether its writer was woken."""
+Outgoing = Connected | Welcome | Delivered | Joined | Acknowledged | Left
 
-    def __init__(self, topics: Iterable[str], start: Position | None) -> None:
-        super().__init__(topics, start)
-        self.origin = start
-        self.has_ended = False
+
+class Listening(Subscription):
+    """The real subscription, which also shows where it began, where it is, and whether it is live."""
+
+    @property
+    def origin(self) -> Position | None:
+        """Where in the log it began."""
+        return Position(self._epoch, self._start) if self._epoch else None
 
     @property
     def place(self) -> int:
-        """The number up to which everything was written."""
+        """The number up to which everything was written; who is live may be further on."""
         return self._cursor
 
     @property
-    def is_woken(self) -> bool:
-        """Whether `woken` returns at once."""
-        return self._woken.is_set()
+    def is_live(self) -> bool:
+        """Whether it is given what comes."""
+        return self._live
 
-    def begin(self, position: Position) -> None:
-        self.origin = position
-        super().begin(position)
+    @property
+    def has_ended(self) -> bool:
+        """Whether its epoch is over, or its socket gone."""
+        return self._ended
 
-    def end(self) -> None:
-        self.has_ended = True
-        super().end()
+
+class Design(NamedTuple):
+    """What the emitter is built of; the tests of the test exchange one part at a time."""
+
+    hub: type[Hub] = Hub
+    begin: Begin = recovery.start
+    subscription: type[Listening] = Listening
 
 
 class Socket:
     """A connected client, as the emitter has it. What is written stays in order, and is lost with the connection."""
 
-    def __init__(self, hub: Hub, start: recovery.Start, subscription: _Listening) -> None:
+    def __init__(self, hub: Hub, handshake: Handshake, design: Design) -> None:
+        start = design.begin(handshake, hub.position, hub.history)
         self._hub = hub
-        self._greetings = 2 if start.position is None else 1
-        self._writes = True  # a writer looks once before it waits
         self._acknowledgements: list[tuple[asyncio.Event | None, Acknowledged]] = []
+        self._complete = 0
         self.recovered = start.recovered
-        self.subscription = subscription
-        self.wire: deque[Outgoing] = deque([Connected(start.pid)])
-        self.is_open = True
+        self.wire: deque[Outgoing] = deque()
+        self.session = Session(self.wire.append)
+        self.session.closed = self._dropped
+        self._connection = self.session.listener = Connection("sid", self.session, hub, "node")
+        with patch.object(connection, "Subscription", design.subscription):
+            self._connection.begin(frozenset(handshake.topics), start)
+        # Nothing awaits between taking a client and greeting it (`engine/server.py`: `_connect`).
+        self.wire.append(Connected(start.pid))
+        self._connection.greet()
+        self.look()
+
+    @property
+    def subscription(self) -> Listening:
+        """Its subscription, with what it shows more."""
+        return cast("Listening", self._connection.subscription)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the emitter has not closed it."""
+        return not self.session.is_closed
 
     @property
     def origin(self) -> Position | None:
@@ -101,8 +119,8 @@ class Socket:
 
     @property
     def is_idle(self) -> bool:
-        """Whether the writer waits to be woken."""
-        return self._greetings == 0 and not (self._writes or self.subscription.is_woken)
+        """Whether it has been sent all there is, and will be given what comes next."""
+        return self.subscription.is_live and not self.session.is_due and not self._acknowledgements
 
     @property
     def hears_history(self) -> bool:
@@ -110,20 +128,34 @@ class Socket:
         living = self.subscription.begun and not self.subscription.has_ended
         return living and self.subscription.place < self._hub.history.last
 
+    def look(self) -> None:
+        """Remember up to where it has heard everything."""
+        if self.subscription.is_live:
+            self._complete = self._hub.history.last
+
     def close(self) -> None:
         """End it from either side."""
-        self.is_open = False
-        self._hub.subscriptions.remove(self.subscription)
-        self.subscription.end()
+        if self.is_open:
+            self.session.is_closed = True
+            self._connection.end()
 
-    def write(self) -> None:
-        """Take one turn of the writer (`sockets/connection.py`: `_Writer`, which cannot be driven without a loop)."""
+    def turn(self) -> None:
+        """Let a turn of the loop pass for it: an acknowledgement of the turn before comes first."""
+        if self.is_open:
+            self._acknowledge()
+            self.session.turn()
+            self.look()
+
+    def make_room(self, sends: int | None) -> None:
+        """Have the transport be full after some sends, or after none; None makes room if there is none."""
         if not self.is_open:
             return
-        if self._greetings:
-            self._greet()
-        elif not self.is_idle:
-            self._deliver()
+        if sends == 0:
+            self.session.fill()
+        elif self.session.is_full:
+            self.session.drain(sends)
+        else:
+            self.session.room = sends
 
     def subscribe(self, request: Subscribe) -> None:
         """Add topics (`sockets/sockets.py`: `_add`, which cannot be driven without a server)."""
@@ -131,29 +163,22 @@ class Socket:
         history, now, after = self._hub.history, self._hub.position, request.after
         recovered = after is not None and now is not None and recovery.recoverable(after, now, history, wanted)
         past = after.seq if after is not None and recovered else None
-        sent = self._hub.subscriptions.join(self.subscription, set(wanted), history.last, past)
+        sent = self._hub.subscriptions.join(self.subscription, wanted, history.last, past)
         self.wire.append(Joined(wanted, self.subscription.place if past is None else past))
         self._acknowledgements.append((sent, Acknowledged(wanted)))
         self._acknowledge()
 
-    def _greet(self) -> None:
-        if self._greetings == 2 and self.subscription.begun:
-            self._greetings = 1  # it began between the CONNECT answer and the greeting
-        if self._greetings == 1 and not self.subscription.begun:
-            return
-        self._greetings -= 1
-        # Its own place, not the hub's: a batch that was taken since CONNECT still lies before it.
-        self.wire.append(Welcome(self.origin, recovered=self.recovered))
+    def unsubscribe(self, topics: frozenset[str]) -> None:
+        """Remove topics (`sockets/sockets.py`: `_unsubscribe`)."""
+        self._hub.subscriptions.leave(self.subscription, topics)
+        self.wire.append(Left(topics))
 
-    def _deliver(self) -> None:
-        try:
-            part = self.subscription.next_part(self._hub.history)
-        except FellBehind:
-            self.close()
-            return
-        self._writes = bool(part)
-        self.wire.extend(Delivered(event, Position.parse(offset)) for event, offset in part)
-        self._acknowledge()
+    def _dropped(self) -> None:
+        assert isinstance(sys.exception(), FellBehind), "it was cut off for a fault of ours"
+        # Its own epoch is over, or something is gone that it has not been sent; else nobody may be cut off.
+        lacks = not self._hub.history.reaches_back_to(self._complete, self.subscription.topics)
+        assert self.subscription.has_ended or self._acknowledgements or lacks, "who lacked nothing was cut off"
+        self._connection.end()
 
     def _acknowledge(self) -> None:
         for sent, answer in list(self._acknowledgements):
@@ -165,9 +190,9 @@ class Socket:
 class Emitter:
     """A process: a crash is the end of it, and the next one starts without memory."""
 
-    def __init__(self, hub: type[Hub] = Hub, begin: Begin = recovery.start) -> None:
-        self._begin = begin
-        self.hub = hub(History(HISTORY_EVENTS, 10**9), Subscriptions())
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self.hub = design.hub(History(HISTORY_EVENTS, 10**9), Subscriptions())
         self.sockets: list[Socket] = []
 
     def position(self) -> EmitterPosition:
@@ -183,6 +208,8 @@ class Emitter:
         """Take a batch and hold the hub to its contract."""
         before, last = self.hub.position, self.hub.history.last
         taken = self.hub.take(batch)
+        for socket in self.sockets:
+            socket.look()
         if batch.history:
             assert not (taken and any(socket.hears_history for socket in self.sockets)), "history is never broadcast"
         elif taken:
@@ -193,10 +220,8 @@ class Emitter:
             assert self.hub.history.last == last, "nothing is taken of what is refused"
 
     def connect(self, handshake: Handshake) -> Socket:
-        """Accept a client (`sockets/sockets.py`: `_connect`, whose wait for the hand-over is over or in vain)."""
-        start = self._begin(handshake, self.hub.position, self.hub.history)
-        socket = Socket(self.hub, start, _Listening(handshake.topics, start.position))
-        self.hub.subscriptions.add(socket.subscription)
+        """Accept a client (`sockets/sockets.py`: `connect`, whose wait for the hand-over is over or in vain)."""
+        socket = Socket(self.hub, handshake, self._design)
         self.sockets.append(socket)
         return socket
 

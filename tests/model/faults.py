@@ -8,11 +8,15 @@ from api_service.feed.sequencer import Sequencer
 from api_service.relay.relay import Relay
 from shared.emitter_api import Batch, EmitterPosition
 from shared.events import Event, Position
+from tests.model.emitter import Design as Emitter
+from tests.model.emitter import Listening
 from tests.model.leader import Log, Mailbox, Parts, open_changes
 from tests.model.machine import Design
 from tests.model.network import query
+from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
+from ws_service.ingest.subscriptions import Part
 from ws_service.sockets import recovery
 from ws_service.sockets.requests import Handshake
 
@@ -90,7 +94,7 @@ class _LiveTakenEarly(Hub):
         if self.position is None and not batch.history and batch.events:
             self._epoch = batch.epoch
             for event in batch.events:
-                self.history.append(event)
+                self.history.append(Entry.of(event))
             self._open.set()
             return True
         return super().take(batch)
@@ -111,6 +115,41 @@ class _Boundless(History):
         return True
 
 
+class _GivenWhileFull(Listening):
+    def give(self, part: Part, last: int) -> int:
+        sent = super().give(part, last)
+        if not sent and self.begun and not self._ended:
+            self.listener.write(part)
+        return sent
+
+
+class _CursorLeftBehind(Listening):
+    def hold(self, now: int) -> None:
+        del now
+        self._live = False
+
+
+class _AheadTakenForLive(Listening):
+    def next_part(self, history: History) -> Part | None:
+        part = super().next_part(history)
+        self._live = part is None and self.begun
+        return part
+
+
+class _LiveOnceDrained(Listening):
+    _held = False
+
+    def hold(self, now: int) -> None:
+        self._held = self._live
+        super().hold(now)
+
+    def next_part(self, history: History) -> Part | None:
+        if self._held and not self._ended and not self._replays:
+            self._held, self._live = False, True
+            return None
+        return super().next_part(history)
+
+
 def _recover_always(handshake: Handshake, now: Position | None, _: History) -> recovery.Start:
     return recovery.start(handshake, now, _Boundless(0, 0))
 
@@ -127,12 +166,16 @@ FAULTS = {
     "the checkpoint is written before the append": Design(Parts(sequencer=_CheckpointFirst)),
     "a new beginning reads the end of the log too late": Design(Parts(sequencer=_EndReadLate)),
     "the relay keeps the position": Design(Parts(mailbox=_PositionKept)),
-    "a gap is not answered with 409": Design(hub=_GapsTaken),
+    "a gap is not answered with 409": Design(emitter=Emitter(hub=_GapsTaken)),
     "a replaced database keeps its epoch": Design(epochs=False),
     "the relay does not look at the epoch": Design(Parts(relay=_EpochUnread)),
-    "the emitter does not look at the epoch": Design(hub=_AnyEpochTaken),
-    "recovery does not look at the epoch": Design(begin=_recover_from_any_epoch),
-    "recovery does not look at the history": Design(begin=_recover_always),
-    "live events are taken before the hand-over is closed": Design(hub=_LiveTakenEarly),
-    "history is broadcast": Design(hub=_HistoryBroadcast),
+    "the emitter does not look at the epoch": Design(emitter=Emitter(hub=_AnyEpochTaken)),
+    "recovery does not look at the epoch": Design(emitter=Emitter(begin=_recover_from_any_epoch)),
+    "recovery does not look at the history": Design(emitter=Emitter(begin=_recover_always)),
+    "live events are taken before the hand-over is closed": Design(emitter=Emitter(hub=_LiveTakenEarly)),
+    "a full socket is given events, and reads them again": Design(emitter=Emitter(subscription=_GivenWhileFull)),
+    "who is held is taken for behind": Design(emitter=Emitter(subscription=_CursorLeftBehind)),
+    "a client that is ahead is taken for live": Design(emitter=Emitter(subscription=_AheadTakenForLive)),
+    "a drained socket does not read what came meanwhile": Design(emitter=Emitter(subscription=_LiveOnceDrained)),
+    "history is broadcast": Design(emitter=Emitter(hub=_HistoryBroadcast)),
 }

@@ -18,6 +18,8 @@ class Archive:
         self._epoch = ""
         self._life = 0
         self._told = 0
+        # By their moments, which are unique: to number each of them again and again would take most of the time.
+        self._numbered: dict[int, bool] = {}
 
     def log(self, epoch: str) -> Mapping[int, Entry]:
         """Return the log of an epoch."""
@@ -43,9 +45,13 @@ class Archive:
 
     def untold(self) -> list[Change]:
         """Return the committed changes of products that are not in the log, and for which no resync stands."""
-        return [
-            change for change in self._mongo.changes if _moment(change) > self._told and number([change], 0).entries
-        ]
+        return [change for change in self._mongo.changes if _moment(change) > self._told and self._has_number(change)]
+
+    def _has_number(self, change: Change) -> bool:
+        moment = _moment(change)
+        if moment not in self._numbered:
+            self._numbered[moment] = bool(number([change], 0).entries)
+        return self._numbered[moment]
 
     def _check_new(self, entry: Entry) -> int:
         moment = int(entry.token["_data"])
@@ -67,11 +73,14 @@ def _moment(change: Change) -> int:
 class Span:
     """What a client hears from where it was told to begin until it is told to begin anew, over several sockets."""
 
-    def __init__(self, archive: Archive, origin: Position, topics: Iterable[str]) -> None:
+    def __init__(self, archive: Archive, origin: Position, told: Position, topics: Iterable[str]) -> None:
         self._archive = archive
         self.origin = origin
+        # What was committed between the place and the greeting may come after it, to who reads the products anew.
+        self._told = told.seq
+        self._early = dict.fromkeys(topics, origin.seq)
         # The number beyond which each topic is heard, and those of topics whose `subscribe` is not acknowledged yet.
-        self._since = dict.fromkeys(topics, origin.seq)
+        self._since = dict.fromkeys(topics, told.seq)
         self._asked: dict[str, int] = {}
         self._heard: set[int] = set()
         self._newest = origin.seq
@@ -88,6 +97,11 @@ class Span:
             self._since[topic] = min(after, self._since.get(topic, after))
         self._asked = {}
 
+    def leave(self, topics: Iterable[str]) -> None:
+        """Allow nothing more of some topics."""
+        self._since = {topic: since for topic, since in self._since.items() if topic not in topics}
+        self._early = {topic: since for topic, since in self._early.items() if topic not in topics}
+
     def go_on(self, place: Position) -> None:
         """Expect what follows a place on another socket. What was not acknowledged is asked for again."""
         assert place.epoch == self.origin.epoch, "recovered from another epoch"
@@ -101,9 +115,14 @@ class Span:
         entry = self._archive.log(self.origin.epoch).get(event.seq)
         assert offset.epoch == self.origin.epoch, "an event of another epoch"
         assert entry, f"{event.seq} was never committed"
-        assert (entry.id, entry.payload) == (event.id, event.payload), f"{event.seq} has another content"
+        assert (entry.id, entry.event, entry.payload) == (event.id, event.event, event.payload), (
+            f"{event.seq} has another content"
+        )
         assert event.seq not in self._heard, f"{event.seq} was heard twice"
-        assert _is_for(entry, self._since) or _is_for(entry, self._asked), f"{event.seq} is not beyond the start"
+        is_early = event.seq <= self._told and _is_for(entry, self._early)
+        assert is_early or _is_for(entry, self._since) or _is_for(entry, self._asked), (
+            f"{event.seq} is not beyond the start"
+        )
         self._heard.add(event.seq)
         if event.seq > self._newest:
             self._newest = event.seq

@@ -6,20 +6,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.model.client import CarefulClient, Client, StockClient
-from tests.model.emitter import Begin, Emitter
+from tests.model.emitter import Design as EmitterDesign
+from tests.model.emitter import Emitter
 from tests.model.judge import Archive
 from tests.model.leader import Parts, Replica, World
 from tests.model.mongo import Mongo
 from tests.model.network import Network, Task
-from ws_service.ingest.hub import Hub
-from ws_service.sockets import recovery
 
 TOPICS = ("products", "category:a", "category:b")
 
 REPLICAS = st.integers(0, 1)
 CLIENTS = st.integers(0, 2)
-OLD_POSTS = st.lists(st.integers(0, 4), max_size=3)
 KINDS = st.sampled_from(["a", "b", "move", "delete", "junk", "drop"])
+ROOM = st.sampled_from([0, 0, 1, 2, None, None])
+BURST = st.builds(list.__mul__, st.lists(KINDS, max_size=2), st.sampled_from([1, 8]))
+OLD_POSTS = st.lists(st.integers(0, 4), max_size=3)
 
 UNANSWERED = st.sampled_from(["lose", "lose answer", "hold answer", "delay", "die", "stop"])
 UNCERTAIN = UNANSWERED | st.sampled_from(["no majority", "late majority", "roll back"])
@@ -41,8 +42,7 @@ class Design(NamedTuple):
     """What the system is built of; the tests of the test exchange one part at a time."""
 
     parts: Parts = Parts()
-    hub: type[Hub] = Hub
-    begin: Begin = recovery.start
+    emitter: EmitterDesign = EmitterDesign()
     unique_numbers: bool = True
     epochs: bool = True
 
@@ -170,12 +170,15 @@ class Storecast(RuleBasedStateMachine):
 
     # The emitter and its clients.
 
-    @rule(backs=OLD_POSTS)
-    def kill_emitter(self, backs: list[int]) -> None:
-        """Kill the emitter; what was on its way to it reaches the next one."""
+    @rule(backs=OLD_POSTS, at_once=st.booleans())
+    def kill_emitter(self, backs: list[int], *, at_once: bool) -> None:
+        """Kill the emitter; what was on its way to it reaches the next one, where the clients may come back at once."""
         self.emitter.crash()
         self.emitter = self._new_emitter()
         self.repeat_posts(backs)
+        for client in self.clients if at_once else ():
+            client.drop()
+            client.connect(self.emitter)
 
     @rule(client=CLIENTS)
     def connect(self, client: int) -> None:
@@ -192,14 +195,36 @@ class Storecast(RuleBasedStateMachine):
         """Let the emitter write to a client, and the client hear some of it."""
         for _ in range(turns):
             if socket := self.clients[client].socket:
-                socket.write()
+                socket.turn()
         for _ in range(messages):
             self.clients[client].hear()
+
+    @rule(client=CLIENTS, room=ROOM)
+    def room(self, client: int, room: int | None) -> None:
+        """Let a client's transport be full, now or after some more sends, or make room if it is."""
+        if socket := self.clients[client].socket:
+            socket.make_room(room)
+
+    @rule(client=CLIENTS, before=BURST, meanwhile=BURST, sends=st.integers(0, 2))
+    def busy_while_full(self, client: int, before: list[str], meanwhile: list[str], sends: int) -> None:
+        """Let a client be up to date, others busy, and its transport full while more changes come; then read on."""
+        self.all_goes_well(0, expired=False)
+        self._tell(before)
+        if socket := self.clients[client].socket:
+            socket.make_room(sends)
+        self._tell(meanwhile)
+        self.room(client, None)
+        self.listen(client, 1, 0)
 
     @rule(client=CLIENTS, topic=st.sampled_from(TOPICS), back=st.one_of(st.none(), st.integers(0, 3)))
     def subscribe(self, client: int, topic: str, back: int | None) -> None:
         """Subscribe to one more topic, with its past from some number on or without."""
         self.clients[client].subscribe(topic, back)
+
+    @rule(client=CLIENTS, topic=st.sampled_from(TOPICS))
+    def unsubscribe(self, client: int, topic: str) -> None:
+        """Unsubscribe from a topic."""
+        self.clients[client].unsubscribe(topic)
 
     @rule(replica=REPLICAS, expired=st.booleans())
     def all_goes_well(self, replica: int, *, expired: bool) -> None:
@@ -268,11 +293,19 @@ class Storecast(RuleBasedStateMachine):
             client.connect(self.emitter)
             for _ in range(6):
                 if client.socket:
-                    client.socket.write()
+                    client.socket.make_room(None)
+                    client.socket.turn()
                 while client.socket and client.socket.wire:
                     client.hear()
             if client.socket and not client.socket.is_open:
                 client.drop()
+
+    def _tell(self, kinds: list[str]) -> None:
+        """Let changes come as far as the emitter."""
+        self.write(kinds)
+        for _ in range(2 + len(kinds)):
+            self._work(self._leading(0), "sequencer")
+            self._work(self._leading(0), "relay")
 
     def _leading(self, index: int) -> Replica:
         """Return one of those who believe that they lead, if any does."""
@@ -319,4 +352,4 @@ class Storecast(RuleBasedStateMachine):
                 task.work()
 
     def _new_emitter(self) -> Emitter:
-        return Emitter(self.design.hub, self.design.begin)
+        return Emitter(self.design.emitter)

@@ -5,6 +5,9 @@ import pytest
 from shared.emitter_api import Batch
 from shared.events import Event, Position
 from tests.events import EPOCH, closing, event, history, live
+from tests.unit.reader import Reader
+from ws_service.ingest import hub as module
+from ws_service.ingest.entry import Entry, Unencodable
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
 from ws_service.ingest.subscriptions import FellBehind, Subscription, Subscriptions
@@ -22,14 +25,21 @@ def open_hub(hub: Hub) -> Hub:
     return hub
 
 
-def subscribe(hub: Hub, position: Position | None) -> Subscription:
-    subscription = Subscription(["products"], position)
-    hub.subscriptions.add(subscription)
-    return subscription
+class Socket:
+    """A socket that has been sent all there was when it came."""
 
+    def __init__(self, hub: Hub, position: Position | None, *topics: str) -> None:
+        self.reader = Reader()
+        self.subscription = Subscription(topics or ["products"], position, self.reader)
+        self._hub = hub
+        hub.subscriptions.add(self.subscription)
+        self.read_on()
 
-def heard(hub: Hub, subscription: Subscription) -> list[int]:
-    return [each.event.seq for each in subscription.next_part(hub.history)]
+    def read_on(self) -> list[int]:
+        """Have it read all there is; return the numbers of all that it has heard."""
+        while self.reader.read_on(self.subscription, self._hub.history):
+            pass
+        return self.reader.numbers
 
 
 def test_an_emitter_that_was_just_started_has_no_position(hub: Hub) -> None:
@@ -98,11 +108,11 @@ def test_history_for_an_open_emitter_is_refused(open_hub: Hub) -> None:
 
 def test_what_it_has_is_ignored(open_hub: Hub) -> None:
     """A post whose answer was lost is posted again, and nobody hears it twice."""
-    subscription = subscribe(open_hub, Position(EPOCH, 5))
+    socket = Socket(open_hub, Position(EPOCH, 5))
     assert open_hub.take(live(4, 6))
     assert open_hub.take(live(4, 6))
-    assert heard(open_hub, subscription) == [6]
-    assert heard(open_hub, subscription) == []
+    assert socket.reader.numbers == [6]
+    assert socket.read_on() == [6]
 
 
 def test_a_gap_is_refused_and_nothing_of_the_batch_is_taken(open_hub: Hub) -> None:
@@ -124,24 +134,25 @@ def test_live_events_of_another_epoch_are_refused(open_hub: Hub) -> None:
 
 def test_a_new_epoch_starts_the_memory_anew(open_hub: Hub) -> None:
     """A restored database never looks up to date: sockets of the old epoch are cut off and come again."""
-    subscription = subscribe(open_hub, Position(EPOCH, 5))
+    socket = Socket(open_hub, Position(EPOCH, 5))
     assert open_hub.take(history(1, 2, epoch="e2"))
     assert open_hub.answer().model_dump() == {"epoch": "e2", "position": None}
+    assert socket.reader.is_woken
     with pytest.raises(FellBehind):
-        heard(open_hub, subscription)
+        socket.read_on()
     assert open_hub.take(closing(2, epoch="e2"))
     assert open_hub.position == Position("e2", 2)
 
 
 def test_history_is_never_broadcast(hub: Hub) -> None:
     """A socket that came before the hand-over hears what is committed after it, and nothing of the past."""
-    subscription = subscribe(hub, None)
+    socket = Socket(hub, None)
     hub.take(history(1, 5))
-    assert heard(hub, subscription) == []
+    assert socket.read_on() == []
     hub.take(closing(5))
     hub.take(live(6, 7))
-    assert subscription.begun
-    assert heard(hub, subscription) == [6, 7]
+    assert socket.subscription.begun
+    assert socket.read_on() == [6, 7]
 
 
 async def test_whoever_waits_for_the_position_is_told(hub: Hub) -> None:
@@ -154,22 +165,51 @@ async def test_whoever_waits_for_the_position_is_told(hub: Hub) -> None:
     await asyncio.wait_for(waiting, 1)
 
 
-async def test_only_those_of_the_topic_are_woken(open_hub: Hub) -> None:
+def test_only_those_of_the_topic_are_told(open_hub: Hub) -> None:
     """A product of one category costs the sockets of the others nothing."""
-    books, toys = (
-        Subscription(["category:books"], open_hub.position),
-        Subscription(["category:toys"], open_hub.position),
-    )
-    open_hub.subscriptions.add(books)
-    open_hub.subscriptions.add(toys)
+    books = Socket(open_hub, open_hub.position, "category:books")
+    toys = Socket(open_hub, open_hub.position, "category:toys")
     open_hub.take(Batch(epoch=EPOCH, events=[event(6, "products", "category:books")]))
-    await asyncio.wait_for(books.woken(), 1)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(toys.woken(), 0.01)
+    assert books.reader.numbers == [6]
+    assert toys.reader.parts == []
+    assert not toys.reader.is_woken
+
+
+def test_a_batch_is_given_at_once_and_together(open_hub: Hub) -> None:
+    """Who lacks nothing is written a batch before the relay is answered, each event with its own offset."""
+    socket = Socket(open_hub, open_hub.position)
+    open_hub.take(live(6, 8))
+    (part,) = socket.reader.parts
+    assert [each.offset for each in part.events] == [f"{EPOCH}:6", f"{EPOCH}:7", f"{EPOCH}:8"]
+
+
+def test_a_large_batch_is_not_written_to_everyone_at_once(open_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait in the transports of all who are slow: each reads it as its own transport takes it."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", sum(Entry.of(each).size for each in live(6, 7).events))
+    socket = Socket(open_hub, open_hub.position)
+    open_hub.take(live(6, 7))
+    assert socket.reader.numbers == [6, 7]
+    open_hub.take(live(8, 10))
+    assert socket.reader.numbers == [6, 7]
+    assert socket.reader.is_woken
+    assert socket.read_on() == [6, 7, 8, 9, 10]
+    open_hub.take(live(11, 11))
+    assert socket.reader.numbers == [6, 7, 8, 9, 10, 11]
+
+
+def test_a_payload_that_cannot_be_sent_on_is_refused_and_nothing_of_the_batch_is_taken(open_hub: Hub) -> None:
+    """The relay learns which number it is, and nobody has heard what came before it."""
+    socket = Socket(open_hub, open_hub.position)
+    with pytest.raises(Unencodable, match="event 7: payload: Integer exceeds 64-bit range"):
+        open_hub.take(Batch(epoch=EPOCH, events=[event(6), event(7, payload=2**64)]))
+    assert open_hub.position == Position(EPOCH, 5)
+    assert socket.read_on() == []
 
 
 def test_a_parked_number_counts_and_is_not_heard(open_hub: Hub) -> None:
     """The line goes on after a parked event."""
-    subscription = subscribe(open_hub, Position(EPOCH, 5))
+    socket = Socket(open_hub, Position(EPOCH, 5))
     assert open_hub.take(Batch(epoch=EPOCH, events=[Event(seq=6, event=None), event(7)]))
-    assert heard(open_hub, subscription) == [7]
+    assert open_hub.take(Batch(epoch=EPOCH, events=[Event(seq=8, event=None)]))
+    assert [len(part.events) for part in socket.reader.parts] == [1]
+    assert socket.read_on() == [7]

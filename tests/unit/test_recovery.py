@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.events import Position
-from tests.events import event
+from tests.events import entries
 from ws_service.ingest.history import History
 from ws_service.sockets import recovery
 from ws_service.sockets.requests import Handshake
@@ -14,8 +14,8 @@ NOW = Position("e1", 10)
 def history() -> History:
     """Numbers 6 to 10 are kept."""
     history = History(5, 10**9)
-    for seq in range(1, 11):
-        history.append(event(seq))
+    for each in entries(1, 10):
+        history.append(each)
     return history
 
 

@@ -1,100 +1,143 @@
-"""python-socketio's server with what Storecast needs of it and it does not offer.
+"""The Socket.IO server: python-socketio's, on sessions of our own engine. It has one namespace, `/`."""
 
-Private seams, of python-socketio 5.18 and python-engineio 4.15 (bounded in pyproject.toml, held by
-tests/integration/test_engine.py):
-- `AsyncServer._send_packet`, through which the CONNECT answer goes out: it gets a `pid`, by which the stock JavaScript
-  client recovers (https://socket.io/docs/v4/connection-state-recovery);
-- `AsyncServer._handle_connect`, which returns once the CONNECT answer is on its way and the socket can be sent to;
-- `AsyncServer.environ`, which holds a key for each Engine.IO session that is still open;
-- `AsyncSocket.send`, `queue` and `close` of python-engineio: to queue a packet, to wait for a transport, to close it;
-- `Packet` of both, whose encoding is kept by the packet itself.
-"""
-
-from collections.abc import Iterable
-from contextlib import suppress
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import socketio
-from engineio.async_socket import AsyncSocket
-from engineio.exceptions import SocketIsClosedError
 from socketio import packet
+from socketio.exceptions import ConnectionRefusedError as Refused
+from socketio.packet import Packet
 
-from shared.events import Event
 from ws_service.engine import json
-from ws_service.engine.frames import Frames
+from ws_service.engine.decoder import Malformed, attach, decode
+from ws_service.engine.engine import Engine
+from ws_service.engine.packets import encode_ack, encode_connect, encode_connect_error
+from ws_service.engine.session import Session
 from ws_service.settings import Settings
+
+_ROOT = "/"
 
 
 class ConnectionHooks(Protocol):
-    """What the server asks about a socket that connects."""
+    """What the server asks about a client that connects."""
 
-    def pid_of(self, sid: str) -> str:
-        """Return the private session id that the CONNECT answer carries."""
+    async def connect(self, sid: str, session: Session, auth: Any) -> str:
+        """Take a client, and return the private session id that the CONNECT answer carries; or raise Refused."""
 
     def connected(self, sid: str) -> None:
-        """The CONNECT answer was sent: from now on the socket can be sent to."""
+        """The CONNECT answer was sent: from now on the client can be sent to."""
+
+    def disconnected(self, sid: str) -> None:
+        """The client has gone."""
+
+
+class Clients(socketio.AsyncManager):  # type: ignore[misc]  # the library ships no types
+    """The connected clients. Rooms are the hub's topics: none has to be looked for when a client goes."""
+
+    def __init__(self, sessions: dict[str, Session]) -> None:
+        super().__init__()
+        self.rooms: dict[str, Any] = {_ROOT: {}}
+        self._sessions = sessions
+
+    def get_participants(self, namespace: str, room: str | None) -> Iterator[tuple[str, str]]:  # noqa: ARG002  # the one
+        """Return the ids of clients and their sessions: of everyone, or of the one that the room is named after."""
+        wanted = self._sessions if room is None else {room} & self._sessions.keys()
+        yield from [(sid, self._sessions[sid].sid) for sid in wanted]
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library ships no types
-    """The Socket.IO server of the emitter, on the one namespace `/`."""
+    """The Socket.IO server of the emitter."""
 
     def __init__(self, settings: Settings, hooks: ConnectionHooks) -> None:
+        self._hooks = hooks
+        self._clients: dict[str, Session] = {}
+        # Packets whose binary attachments have not come yet.
+        self._incomplete: dict[Session, Packet] = {}
         super().__init__(
+            client_manager=Clients(self._clients),
             async_mode="asgi",
             cors_allowed_origins=list(settings.allowed_origins) or None,
-            ping_interval=settings.ping_interval_ms / 1000,
-            ping_timeout=settings.ping_timeout_ms / 1000,
-            max_http_buffer_size=settings.max_payload_bytes,
             json=json,
+            settings=settings,
+            application=self,
         )
-        self._hooks = hooks
-        self._frames = Frames()
 
-    async def send(self, sid: str, event: str, *arguments: Any) -> None:
-        """Queue an event for one socket; a socket that is gone is passed over."""
-        await self.emit(event, arguments, to=sid)
+    async def receive(self, session: Session, message: str | bytes) -> None:
+        """Take a message: a Socket.IO packet, or an attachment of the one before. What is neither ends the session."""
+        try:
+            if complete := self._complete(session, message):
+                await self._take(session, complete)
+        except Malformed:
+            session.close()
 
-    async def send_numbered(self, sid: str, events: Iterable[tuple[Event, str]]) -> None:
-        """Queue events with their offsets for one socket; a socket that is gone is passed over.
+    def closed(self, session: Session) -> None:
+        """Forget a session's client."""
+        self._incomplete.pop(session, None)
+        self._disconnect(session)
 
-        Each is encoded once for all sockets. `emit` encodes for each socket, and makes a task for each packet.
-        """
-        if socket := self._socket(sid):
-            # Closed under us: whoever closed it ends the writer, too.
-            with suppress(SocketIsClosedError):
-                for event, offset in events:
-                    await socket.send(self._frames.of(event, offset))
+    def _complete(self, session: Session, message: str | bytes) -> Packet | None:
+        incomplete = self._incomplete.get(session)
+        if isinstance(message, str):
+            if incomplete:
+                raise Malformed("text where an attachment belongs")
+            incomplete = decode(message)
+            if incomplete.attachment_count:
+                self._incomplete[session] = incomplete
+                return None
+            return incomplete
+        if incomplete is None:
+            raise Malformed("an attachment of nothing")
+        if not attach(incomplete, message):
+            return None
+        return self._incomplete.pop(session)
 
-    async def drained(self, sid: str) -> None:
-        """Wait until the socket's transport has taken what was queued."""
-        if socket := self._socket(sid):
-            await socket.queue.join()
+    async def _take(self, session: Session, taken: Packet) -> None:
+        is_connected = session.client is not None and taken.namespace == _ROOT
+        if taken.packet_type == packet.CONNECT and not is_connected:
+            await self._connect(session, taken)
+        elif not is_connected or taken.packet_type in {packet.CONNECT, packet.CONNECT_ERROR}:
+            session.close()
+        elif taken.packet_type == packet.DISCONNECT:
+            self._disconnect(session)
+        elif taken.packet_type in {packet.EVENT, packet.BINARY_EVENT} and taken.data:
+            await self._answer(session, taken)
 
-    async def close_transport(self, sid: str) -> None:
-        """Drop a socket so that its client comes back by itself.
-
-        The stock client does not reconnect after a Socket.IO disconnect packet, only after its transport closed.
-        """
-        if socket := self._socket(sid):
-            await socket.close(wait=False, abort=True)
-            # Ends the writer of a websocket, which closes it, or the pending poll.
-            await socket.queue.put(None)
-
-    def _socket(self, sid: str) -> AsyncSocket | None:
-        return self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
-
-    async def _send_packet(self, eio_sid: str, pkt: packet.Packet) -> None:
-        if pkt.packet_type == packet.CONNECT:
-            pkt.data["pid"] = self._hooks.pid_of(pkt.data["sid"])
-        await super()._send_packet(eio_sid, pkt)
-
-    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        await super()._handle_connect(eio_sid, namespace, data)
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        if sid is None or not self.manager.is_connected(sid, namespace or "/"):
+    async def _connect(self, session: Session, taken: Packet) -> None:
+        if taken.namespace != _ROOT:
+            session.send(encode_connect_error(taken.namespace, {"message": "Invalid namespace"}))
             return
-        if eio_sid not in self.environ:
-            # It went while the handler was at work, when the library did not yet take it for connected.
-            await self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
+        sid = self.eio.generate_id()
+        try:
+            pid = await self._hooks.connect(sid, session, taken.data)
+        except Refused as refused:
+            session.send(encode_connect_error(_ROOT, refused.error_args))
             return
+        # Nothing awaits from the hook's own last decision to here, so that the session is still open.
+        session.client = sid
+        self._clients[sid] = session
+        self.eio.connected(session)
+        session.send(encode_connect(sid, pid))
         self._hooks.connected(sid)
+
+    def _disconnect(self, session: Session) -> None:
+        if session.client is not None:
+            sid, session.client = session.client, None
+            session.listener = None
+            del self._clients[sid]
+            self._hooks.disconnected(sid)
+
+    async def _answer(self, session: Session, taken: Packet) -> None:
+        name, *arguments = taken.data
+        handlers: dict[str, Callable[..., Any]] = self.handlers[_ROOT]
+        if isinstance(name, str) and name in handlers and name != "*":
+            answer = handlers[name](session.client, *arguments)
+        else:
+            answer = handlers["*"](name, session.client, *arguments)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if taken.id is not None:
+            session.send(encode_ack(taken.id, answer))
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine

@@ -5,6 +5,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from shared.emitter_api import EVENTS_PATH, POSITION_PATH, Batch, EmitterPosition
 from ws_service import metrics
 from ws_service.calls import Body, parse, require_secret
+from ws_service.errors import Malformed
+from ws_service.ingest.entry import Unencodable
 from ws_service.ingest.hub import Hub
 
 router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
@@ -14,7 +16,11 @@ router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
 async def take(body: Body, request: Request, response: Response) -> EmitterPosition:
     """Take the next events; 409 with the position where they do not follow it."""
     hub: Hub = request.app.state.hub
-    if not hub.take(parse(Batch, body)):
+    try:
+        taken = hub.take(parse(Batch, body))
+    except Unencodable as error:
+        raise Malformed(str(error)) from None
+    if not taken:
         metrics.conflicts.inc()
         response.status_code = 409
     return hub.answer()

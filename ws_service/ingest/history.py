@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from shared.events import EVERYONE, Event
+from shared.events import EVERYONE
+from ws_service.ingest.entry import Entry
 
 # Topics whose last dropped event is remembered one by one; of all others, the newest forgotten one counts.
 MAX_DROPPED_TOPICS = 100_000
@@ -14,13 +15,8 @@ MAX_DROPPED_TOPICS = 100_000
 class Chunk(NamedTuple):
     """Events of some topics, and the number up to which there are no others of them."""
 
-    events: list[Event]
+    events: list[Entry]
     seq: int
-
-
-class _Kept(NamedTuple):
-    event: Event
-    size: int
 
 
 class History:
@@ -33,19 +29,17 @@ class History:
 
     def clear(self, seq: int) -> None:
         """Forget everything; what comes next follows the number `seq`, and nothing is known of what came before."""
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, Entry] = {}
         self._bytes = 0
         self._floor = seq
         self._dropped: OrderedDict[str, int] = OrderedDict()
         self.last = seq
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Entry) -> None:
         """Add the next event, and drop the oldest beyond the bounds. `event.seq` must be `last + 1`."""
-        # Characters are close enough to bytes for a bound on memory.
-        kept = _Kept(event, len(event.model_dump_json()))
         self.last = event.seq
-        self._kept[event.seq] = kept
-        self._bytes += kept.size
+        self._kept[event.seq] = event
+        self._bytes += event.size
         while self._kept and (len(self._kept) > self._max_events or self._bytes > self._max_bytes):
             self._drop_oldest()
 
@@ -59,21 +53,21 @@ class History:
     def read(self, after: int, topics: AbstractSet[str], max_bytes: int, until: int | None = None) -> Chunk:
         """Return the next events of `topics` beyond the number `after`: up to `max_bytes`, and at least one if any."""
         last = self.last if until is None else min(until, self.last)
-        events: list[Event] = []
+        events: list[Entry] = []
         size = 0
         for seq in range(max(after, self._oldest - 1) + 1, last + 1):
-            kept = self._kept[seq]
-            if not is_for(kept.event, topics):
+            event = self._kept[seq]
+            if not is_for(event, topics):
                 continue
-            size += kept.size
+            size += event.size
             if events and size > max_bytes:
                 return Chunk(events, seq - 1)
-            events.append(kept.event)
+            events.append(event)
         return Chunk(events, max(after, last))
 
     def count(self, after: int, topics: AbstractSet[str]) -> int:
         """Return how many events of `topics` there are beyond the number `after`."""
-        return sum(is_for(self._kept[seq].event, topics) for seq in range(max(after + 1, self._oldest), self.last + 1))
+        return sum(is_for(self._kept[seq], topics) for seq in range(max(after + 1, self._oldest), self.last + 1))
 
     @property
     def is_empty(self) -> bool:
@@ -85,16 +79,16 @@ class History:
         return self.last - len(self._kept) + 1
 
     def _drop_oldest(self) -> None:
-        kept = self._kept.pop(self._oldest)
-        self._bytes -= kept.size
-        for topic in kept.event.topics:
-            self._dropped[topic] = kept.event.seq
+        event = self._kept.pop(self._oldest)
+        self._bytes -= event.size
+        for topic in event.topics:
+            self._dropped[topic] = event.seq
             self._dropped.move_to_end(topic)
         while len(self._dropped) > MAX_DROPPED_TOPICS:
             # Of the topics that are remembered, this one's drop is the oldest: all that is forgotten is below it.
             _, self._floor = self._dropped.popitem(last=False)
 
 
-def is_for(event: Event, topics: Iterable[str]) -> bool:
+def is_for(event: Entry, topics: Iterable[str]) -> bool:
     """Tell whether a subscriber of `topics` hears the event. A parked event is heard by nobody."""
     return event.event is not None and (EVERYONE in event.topics or not set(event.topics).isdisjoint(topics))

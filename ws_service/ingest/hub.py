@@ -3,10 +3,11 @@
 import asyncio
 
 from shared.emitter_api import Batch, EmitterPosition
-from shared.events import Event, Position
+from shared.events import Position
 from ws_service import metrics
+from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History
-from ws_service.ingest.subscriptions import Subscriptions
+from ws_service.ingest.subscriptions import CHUNK_BYTES, Subscriptions
 
 
 class Hub:
@@ -39,29 +40,37 @@ class Hub:
         """Take a batch; False if it does not follow the position, and then nothing of it was taken.
 
         Checked and applied without an await in between: two relays which both believe to lead cannot interleave.
-        """
-        return self._take_history(batch) if batch.history else self._take_live(batch)
 
-    def _take_live(self, batch: Batch) -> bool:
+        Raises:
+            Unencodable: a payload cannot be sent on; nothing was taken.
+        """
+        # Encoded before anything is changed: what cannot be is refused whole.
+        entries = [Entry.of(event) for event in batch.events]
+        return self._take_history(batch, entries) if batch.history else self._take_live(batch, entries)
+
+    def _take_live(self, batch: Batch, entries: list[Entry]) -> bool:
         if self.position is None or batch.epoch != self._epoch:
             return False
         before = self.history.last
-        news = [event for event in batch.events if event.seq > before]
+        news = [event for event in entries if event.seq > before]
         if not _follow(news, before):
             return False
         for event in news:
             self.history.append(event)
         metrics.position.set(self.history.last)
-        for subscription in self.subscriptions.of({topic for event in news for topic in event.topics}):
-            subscription.notice(before)
+        if sum(event.size for event in news) <= CHUNK_BYTES:
+            self.subscriptions.publish(news, Position(batch.epoch, self.history.last))
+        else:
+            # Written to every socket at once it would wait in the transports of all that are slow.
+            self.subscriptions.announce(news, before)
         return True
 
-    def _take_history(self, batch: Batch) -> bool:
+    def _take_history(self, batch: Batch, entries: list[Entry]) -> bool:
         if self.position is not None and batch.epoch == self._epoch and not self._out_of_reach(batch):
             return False
         if self.position is not None or batch.epoch != self._epoch:
             self._forget(batch.epoch)
-        news = [event for event in batch.events if event.seq > self.history.last]
+        news = [event for event in entries if event.seq > self.history.last]
         if news and not _follow(news, self.history.last):
             # Another relay began anew and further on: its history is the one that will be completed.
             self.history.clear(news[0].seq - 1)
@@ -98,5 +107,5 @@ class Hub:
                 subscription.end()
 
 
-def _follow(events: list[Event], last: int) -> bool:
+def _follow(events: list[Entry], last: int) -> bool:
     return all(event.seq == last + 1 + index for index, event in enumerate(events))

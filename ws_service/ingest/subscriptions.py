@@ -2,11 +2,14 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple, Protocol
 
-from shared.events import EVERYONE, Event, Position
-from ws_service.ingest.history import History
+from shared.events import EVERYONE, Position
+from ws_service import metrics
+from ws_service.ingest.entry import Entry
+from ws_service.ingest.history import History, is_for
 
 CHUNK_BYTES = 256 * 1024
 
@@ -18,7 +21,7 @@ class FellBehind(Exception):
 class Outgoing(NamedTuple):
     """An event for one socket, and the offset from which the socket can be resumed once it has heard it."""
 
-    event: Event
+    event: Entry
     offset: str
 
 
@@ -28,34 +31,62 @@ class _Replay:
     `heard` says since which number the socket hears each topic that it was in before.
     """
 
-    def __init__(self, after: int, until: int, topics: set[str], heard: dict[str, int]) -> None:
+    def __init__(self, after: int, until: int, topics: AbstractSet[str], heard: dict[str, int]) -> None:
         self.after = after
         self.until = until
         self.topics = topics
         self.done = asyncio.Event()
         self._heard = heard
 
-    def lacks(self, event: Event) -> bool:
+    def lacks(self, event: Entry) -> bool:
         """Tell whether the socket has not heard the event by another of its topics."""
         return not any(self._heard.get(topic, event.seq) < event.seq for topic in event.topics)
+
+
+class Part:
+    """Events for one socket or for many, in order. `encoded` is what a transport has made of them, once for all."""
+
+    __slots__ = ("encoded", "events")
+
+    def __init__(self, events: Sequence[Outgoing]) -> None:
+        self.events = events
+        self.encoded: Any = None
+
+
+class Listener(Protocol):
+    """The socket behind a subscription."""
+
+    def write(self, part: Part) -> None:
+        """Send what all who are live on the same topics are sent."""
+
+    def send(self, packets: Any) -> None:
+        """Send what has no number, encoded for the socket's transport."""
+
+    def wake(self) -> None:
+        """Take what there is with `Subscription.next_part`, until nothing is left; not before this call returns."""
 
 
 class Subscription:
     """What one socket hears, and how far it has heard it.
 
-    Replay and live are one and the same reading from the shared history, from the cursor on. So there is no moment of
-    switching between them in which an event could be lost or doubled.
+    Replay and live are one order of numbers with one cursor. A socket that has been sent all there is, is live: it is
+    given what comes at the moment it comes. Any other reads the shared history from its cursor on, as fast as its
+    transport takes it. Nothing here waits, so that there is no moment between the two in which an event could be lost
+    or doubled.
     """
 
-    def __init__(self, topics: Iterable[str], start: Position | None) -> None:
-        self.topics = set(topics)
+    __slots__ = ("_cursor", "_ended", "_epoch", "_live", "_replays", "_since", "_start", "listener", "topics")
+
+    def __init__(self, topics: Iterable[str], start: Position | None, listener: Listener) -> None:
+        self.topics = frozenset(topics)
+        self.listener = listener
         self._epoch = start.epoch if start else None
-        self._cursor = start.seq if start else 0
-        self._since = dict.fromkeys([*self.topics, EVERYONE], self._cursor)
-        self._replays: deque[_Replay] = deque()
-        self._woken = asyncio.Event()
-        # Whether it has been sent all there is for it, and not been woken since.
-        self._idle = False
+        self._cursor = self._start = start.seq if start else 0
+        # Since which number each topic is heard, where that is not the start.
+        self._since: dict[str, int] | None = None
+        self._replays: deque[_Replay] | None = None
+        # Whether it has been sent all there is for it.
+        self._live = False
         self._ended = False
 
     @property
@@ -63,37 +94,47 @@ class Subscription:
         """Whether the socket has a place in the log yet."""
         return self._epoch is not None
 
-    @property
-    def replaying(self) -> bool:
-        """Whether the past of some topics is still being sent."""
-        return bool(self._replays)
-
     def begin(self, position: Position) -> None:
         """Start here: the hub had no position when the socket came."""
         self._epoch, self._cursor = position
-        self._since = dict.fromkeys(self._since, self._cursor)
-        self._woken.set()
+        self._start = self._cursor
+        self._since = None
+        self.listener.wake()
 
     def end(self) -> None:
         """Say that nothing more can be sent: the epoch is over, or the socket is gone."""
         self._ended = True
-        for replay in self._replays:
+        self._live = False
+        for replay in self._replays or ():
             replay.done.set()
-        self._woken.set()
+        self.listener.wake()
 
-    def notice(self, before: int) -> None:
-        """Say that there are events for it beyond the number `before`, and none between its cursor and that."""
-        self._skip_to(before)
-        self._idle = False
-        self._woken.set()
+    def give(self, part: Part, last: int) -> int:
+        """Send what was just appended, up to the number `last`; return how many events were sent.
 
-    def join(self, topics: set[str], now: int, after: int | None) -> asyncio.Event | None:
+        Who is not live reads them from the history in its turn.
+        """
+        if not self._live:
+            self.listener.wake()
+            return 0
+        # Before the write: a transport that is full after it calls `hold`.
+        self._cursor = last
+        self.listener.write(part)
+        return len(part.events)
+
+    def hold(self, now: int) -> None:
+        """Give nothing more, beyond the newest number `now`: the transport is full. It reads on once there is room."""
+        self._skip_to(now)
+        self._live = False
+
+    def join(self, topics: AbstractSet[str], now: int, after: int | None) -> asyncio.Event | None:
         """Add topics: from `now` on, the newest number, or with their past beyond the number `after`.
 
         Returns an event that is set when the past was sent, if there is any.
         """
         self._skip_to(now)
-        heard = dict(self._since)
+        heard = self._heard_since()
+        self._since = dict(heard)
         self.topics |= topics
         # What is for everyone is replayed with them, once.
         for topic in (*topics, EVERYONE):
@@ -101,48 +142,47 @@ class Subscription:
         if after is None or after >= self._cursor:
             return None
         replay = _Replay(after, self._cursor, topics, heard)
+        self._replays = self._replays or deque()
         self._replays.append(replay)
-        self._woken.set()
+        self._live = False
+        self.listener.wake()
         return replay.done
 
-    def leave(self, topics: set[str]) -> None:
+    def leave(self, topics: AbstractSet[str]) -> None:
         """Remove topics."""
+        self._since = {topic: since for topic, since in self._heard_since().items() if topic not in topics}
         self.topics -= topics
-        for topic in topics:
-            self._since.pop(topic, None)
+
+    def _heard_since(self) -> dict[str, int]:
+        return dict.fromkeys([*self.topics, EVERYONE], self._start) if self._since is None else self._since
 
     def _skip_to(self, seq: int) -> None:
-        # A cursor that stood still while others were busy would have the next event read all of their history, and
-        # would be taken for behind once that is dropped.
-        if self._idle:
+        # Who is live lacks nothing. A cursor that stood still while others were busy would have the next event read all
+        # of their history, and would be taken for behind once that is dropped.
+        if self._live:
             self._cursor = max(self._cursor, seq)
 
-    async def woken(self) -> None:
-        """Wait until there may be something to send."""
-        await self._woken.wait()
-
-    def next_part(self, history: History) -> list[Outgoing]:
-        """Take what is to be sent next, and move on past it. Empty if there is nothing now.
+    def next_part(self, history: History) -> Part | None:
+        """Take what is to be sent next, and move on past it. None if that was all: from then on the socket is live.
 
         Raises:
             FellBehind: some of it is gone.
         """
-        # Cleared before the history is read: whatever is appended from here on wakes again.
-        self._woken.clear()
         if self._ended:
             raise FellBehind
         while self._replays:
             if part := self._next_replayed(history, self._replays[0]):
-                return part
+                return Part(part)
             # Done only now: whoever takes the next part has sent the one before.
             self._replays.popleft().done.set()
         if self._epoch is None:
-            return []
+            return None
         if not history.reaches_back_to(self._cursor, self.topics):
             raise FellBehind
         events, self._cursor = history.read(self._cursor, self.topics, CHUNK_BYTES)
-        self._idle = not events
-        return [Outgoing(event, f"{self._epoch}:{event.seq}") for event in events]
+        # A client may be ahead of its emitter, and is not given what it has heard.
+        self._live = not events and self._cursor <= history.last
+        return Part([Outgoing(event, f"{self._epoch}:{event.seq}") for event in events]) if events else None
 
     def _next_replayed(self, history: History, replay: _Replay) -> list[Outgoing]:
         # The socket as a whole has heard everything up to its cursor, and is resumed from there.
@@ -172,23 +212,41 @@ class Subscriptions:
     def remove(self, subscription: Subscription) -> None:
         """Forget a socket."""
         self._all.discard(subscription)
-        self.leave(subscription, set(subscription.topics))
+        self.leave(subscription, subscription.topics)
 
     def join(
-        self, subscription: Subscription, topics: set[str], now: int, after: int | None = None
+        self, subscription: Subscription, topics: AbstractSet[str], now: int, after: int | None = None
     ) -> asyncio.Event | None:
         """Have a socket hear more topics; see `Subscription.join`."""
         for topic in topics:
             self._of[topic].add(subscription)
         return subscription.join(topics, now, after)
 
-    def leave(self, subscription: Subscription, topics: set[str]) -> None:
+    def leave(self, subscription: Subscription, topics: AbstractSet[str]) -> None:
         """Have a socket hear fewer topics."""
         subscription.leave(topics)
         for topic in topics:
             self._of[topic].discard(subscription)
             if not self._of[topic]:
                 del self._of[topic]
+
+    def publish(self, news: Sequence[Entry], position: Position) -> None:
+        """Give new events, up to the position, to all who hear any of them. What is the same for many is made once."""
+        parts: dict[frozenset[str], Part] = {}
+        sent = 0
+        for subscription in self.of({topic for event in news for topic in event.topics}):
+            if (part := parts.get(subscription.topics)) is None:
+                events = [event for event in news if is_for(event, subscription.topics)]
+                part = Part([Outgoing(event, f"{position.epoch}:{event.seq}") for event in events])
+                parts[subscription.topics] = part
+            sent += subscription.give(part, position.seq)
+        metrics.deliveries.inc(sent)
+
+    def announce(self, news: Sequence[Entry], before: int) -> None:
+        """Have all who hear any of the new events, beyond the number `before`, read them from the history."""
+        for subscription in self.of({topic for event in news for topic in event.topics}):
+            subscription.hold(before)
+            subscription.listener.wake()
 
     def of(self, topics: Iterable[str]) -> set[Subscription]:
         """Return the sockets that hear any of the topics, each once."""

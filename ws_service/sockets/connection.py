@@ -1,70 +1,131 @@
-"""One Socket.IO client: where it began, and the task that writes to it."""
+"""One Socket.IO client: what it is greeted with and sent, in order, as fast as its transport takes it."""
 
-import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from ws_service import metrics
-from ws_service.engine.server import SocketServer
+from ws_service.engine.packets import Packets, encode_event, encode_numbered
 from ws_service.ingest.hub import Hub
-from ws_service.ingest.subscriptions import FellBehind, Subscription
+from ws_service.ingest.subscriptions import FellBehind, Part, Subscription
 from ws_service.sockets.recovery import Start
 
 _log = structlog.get_logger(__name__)
 
 
+class Session(Protocol):
+    """The transport, as a connection sees it."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more than a little waits to be taken by the client."""
+
+    def send(self, packets: Packets) -> None:
+        """Queue packets behind what waits already."""
+
+    def drop(self) -> None:
+        """Close the transport, so that the client comes back."""
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the event loop's next turn."""
+
+
 class Connection:
-    """A connected socket. Only its writer sends it numbered events, so that they keep their order."""
+    """A connected socket. It has no task: it writes when events come, and when its transport has room again.
 
-    def __init__(self, sid: str, start: Start, subscription: Subscription, missed: int) -> None:
+    Order: whatever is sent goes through `Session.send` at once, and numbered events are taken from the subscription
+    in the order of their numbers, here alone.
+    """
+
+    __slots__ = (
+        "_hub",
+        "_missed",
+        "_node",
+        "_open",
+        "_pumping",
+        "_recovered",
+        "_session",
+        "_waiting",
+        "sid",
+        "subscription",
+    )
+
+    def __init__(self, sid: str, session: Session, hub: Hub, node: str) -> None:
         self.sid = sid
-        self.start = start
-        self.subscription = subscription
-        self.missed = missed
-        self._writer: asyncio.Task[None] | None = None
-
-    def begin(self, server: SocketServer, hub: Hub, node: str) -> None:
-        """Start writing; a second CONNECT of the same client changes nothing."""
-        if self._writer is None:
-            self._writer = asyncio.create_task(_Writer(self, server, hub, node).run(), name=f"writer of {self.sid}")
-
-    def end(self) -> None:
-        """Stop writing: the socket is gone."""
-        self.subscription.end()
-        # A writer that closes its own socket must not be stopped half-way.
-        if self._writer is not None and self._writer is not asyncio.current_task():
-            self._writer.cancel()
-
-
-class _Writer:
-    def __init__(self, connection: Connection, server: SocketServer, hub: Hub, node: str) -> None:
-        self._connection = connection
-        self._subscription = connection.subscription
-        self._server = server
+        self._session = session
         self._hub = hub
         self._node = node
+        self._open = False
+        self._pumping = False
 
-    async def run(self) -> None:
-        sid = self._connection.sid
-        try:
-            await self._greet()
-            await self._deliver()
-        except FellBehind:
-            metrics.cut_off.inc()
-            _log.info("a socket has fallen behind the history; it is closed and comes back", sid=sid)
-            await self._server.close_transport(sid)
-        except Exception:  # noqa: BLE001  # logged, and the client recovers
-            _log.exception("a writer failed; its socket is closed and comes back", sid=sid)
-            await self._server.close_transport(sid)
+    def begin(self, topics: frozenset[str], start: Start) -> None:
+        """Take a place among the subscribers. Nothing is sent yet."""
+        self._recovered = start.recovered
+        recovers_from = start.position if start.recovered else None
+        self._missed = self._hub.history.count(recovers_from.seq, topics) if recovers_from else 0
+        self._waiting = start.position is None
+        self.subscription = Subscription(topics, start.position, self)
+        self._hub.subscriptions.add(self.subscription)
 
-    async def _greet(self) -> None:
-        await self._welcome(recovered=self._connection.start.recovered, replayed=self._connection.missed)
-        if not self._subscription.begun:
-            await self._hub.opened()
+    def greet(self) -> None:
+        """Send the welcome and what was missed: the CONNECT answer is on its way."""
+        self._open = True
+        self._welcome(recovered=self._recovered, replayed=self._missed)
+        self._pump()
+
+    def end(self) -> None:
+        """Stop: the socket is gone."""
+        self._open = False
+        self._hub.subscriptions.remove(self.subscription)
+        self.subscription.end()
+
+    def send(self, packets: Packets) -> None:
+        """Send what has no number."""
+        self._session.send(packets)
+
+    def write(self, part: Part) -> None:
+        """Send what all who are live on the same topics are sent: encoded once."""
+        if part.encoded is None:
+            part.encoded = encode_numbered(part.events)
+        self._session.send(part.encoded)
+
+    def wake(self) -> None:
+        """Read on in a turn of its own: whoever wakes may be in the middle of a change."""
+        if not self._pumping:
+            self._pumping = True
+            self._session.call_soon(self._pump)
+
+    def hold(self) -> None:
+        """Be given nothing more: the transport is full. `wake` is called once it has room."""
+        self.subscription.hold(self._hub.history.last)
+
+    def _pump(self) -> None:
+        self._pumping = False
+        if not self._open or self._session.is_full:
+            return
+        if self._waiting and self.subscription.begun:
+            self._waiting = False
             # What was committed meanwhile came as history: this welcome says to read the products anew.
-            await self._welcome(recovered=False, replayed=0)
+            self._welcome(recovered=False, replayed=0)
+        try:
+            part = self.subscription.next_part(self._hub.history)
+        except FellBehind:
+            metrics.cut_off.labels("behind").inc()
+            _log.info("a socket has fallen behind the history; it is closed and comes back", sid=self.sid)
+            self._session.drop()
+            return
+        except Exception:  # noqa: BLE001  # logged, and the client recovers
+            _log.exception("a socket cannot be sent to; it is closed and comes back", sid=self.sid)
+            self._session.drop()
+            return
+        if part:
+            self.write(part)
+            metrics.deliveries.inc(len(part.events))
+            # One part a turn: a long replay does not keep the others waiting.
+            self.wake()
 
-    async def _welcome(self, *, recovered: bool, replayed: int) -> None:
+    def _welcome(self, *, recovered: bool, replayed: int) -> None:
         position = self._hub.position
         welcome = {
             "node": self._node,
@@ -72,13 +133,4 @@ class _Writer:
             "recovered": recovered,
             "replayed": replayed,
         }
-        await self._server.send(self._connection.sid, "welcome", welcome)
-
-    async def _deliver(self) -> None:
-        sid = self._connection.sid
-        while True:
-            part = self._subscription.next_part(self._hub.history)
-            await self._server.send_numbered(sid, part)
-            metrics.deliveries.inc(len(part))
-            # At most one part waits in the transport's queue: a slow reader costs no memory, the history is shared.
-            await (self._server.drained(sid) if part else self._subscription.woken())
+        self.send(encode_event("welcome", welcome))

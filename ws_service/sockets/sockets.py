@@ -11,7 +11,9 @@ from shared.emitter_api import Message
 from shared.events import Position
 from shared.problems import field_errors, problem
 from ws_service import metrics
+from ws_service.engine.packets import encode_event
 from ws_service.engine.server import SocketServer
+from ws_service.engine.session import Session
 from ws_service.ingest.hub import Hub
 from ws_service.ingest.subscriptions import Subscription
 from ws_service.settings import Settings
@@ -31,32 +33,23 @@ class Sockets:
         self._hub = hub
         self._connections: dict[str, Connection] = {}
         self.server = SocketServer(settings, self)
-        self.server.on("connect", self._connect)
-        self.server.on("disconnect", self._disconnect)
         self.server.on("subscribe", self._subscribe)
         self.server.on("unsubscribe", self._unsubscribe)
         self.server.on("*", self._unknown)
 
-    async def emit(self, message: Message) -> int:
+    def emit(self, message: Message) -> int:
         """Send an unnumbered message now; return how many sockets it went to."""
         subscriptions = self._hub.subscriptions
         wanted = subscriptions.everyone() if message.to is None else subscriptions.of(message.to)
-        sids = [connection.sid for connection in self._connections.values() if connection.subscription in wanted]
-        if sids:
-            # Never a string at the end: the stock client would take it for the offset to recover from.
-            await self.server.emit(message.event, (message.payload, {}), to=sids)
-        metrics.messages.inc(len(sids))
-        return len(sids)
+        # Never a string at the end: the stock client would take it for the offset to recover from.
+        packets = encode_event(message.event, message.payload, {})
+        for subscription in wanted:
+            subscription.listener.send(packets)
+        metrics.messages.inc(len(wanted))
+        return len(wanted)
 
-    def pid_of(self, sid: str) -> str:
-        """Return the private session id that the CONNECT answer carries."""
-        return self._connections[sid].start.pid
-
-    def connected(self, sid: str) -> None:
-        """Begin to write: the CONNECT answer is on its way."""
-        self._connections[sid].begin(self.server, self._hub, self._settings.instance)
-
-    async def _connect(self, sid: str, _environ: dict[str, Any], auth: Any) -> None:
+    async def connect(self, sid: str, session: Session, auth: Any) -> str:
+        """Take a client, and return the private session id that the CONNECT answer carries; or raise Refused."""
         try:
             handshake = Handshake.model_validate({} if auth is None else auth)
         except ValidationError as error:
@@ -64,20 +57,21 @@ class Sockets:
         await self._wait_for_history()
         # No await from here to the end: nothing can come between the position and the subscription.
         start = recovery.start(handshake, self._hub.position, self._hub.history)
-        topics = set(handshake.topics)
-        missed = self._hub.history.count(start.position.seq, topics) if start.recovered and start.position else 0
-        connection = Connection(sid, start, Subscription(topics, start.position), missed)
-        self._connections[sid] = connection
-        self._hub.subscriptions.add(connection.subscription)
+        connection = Connection(sid, session, self._hub, self._settings.instance)
+        connection.begin(frozenset(handshake.topics), start)
+        session.listener = self._connections[sid] = connection
         metrics.connections.inc()
         metrics.connects.labels(str(start.recovered).lower()).inc()
+        return start.pid
 
-    async def _disconnect(self, sid: str, _reason: str) -> None:
-        # A client that was refused has no connection.
-        if connection := self._connections.pop(sid, None):
-            self._hub.subscriptions.remove(connection.subscription)
-            connection.end()
-            metrics.connections.dec()
+    def connected(self, sid: str) -> None:
+        """Begin to write: the CONNECT answer is on its way."""
+        self._connections[sid].greet()
+
+    def disconnected(self, sid: str) -> None:
+        """Forget a client that has gone."""
+        self._connections.pop(sid).end()
+        metrics.connections.dec()
 
     async def _subscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
         try:
@@ -85,14 +79,12 @@ class Sockets:
         except ValidationError as error:
             return {"error": _problem(error)}
         if connection := self._connections.get(sid):
-            return await self._add(connection.subscription, set(wanted.topics), wanted.after)
+            return await self._add(connection.subscription, frozenset(wanted.topics), wanted.after)
         return _GONE
 
-    async def _add(self, subscription: Subscription, wanted: set[str], after: Position | None) -> dict[str, Any]:
+    async def _add(self, subscription: Subscription, wanted: frozenset[str], after: Position | None) -> dict[str, Any]:
         if len(subscription.topics | wanted) > MAX_TOPICS:
             return {"error": problem(422, f"at most {MAX_TOPICS} topics for each socket")}
-        if after is not None and subscription.replaying:
-            return {"error": problem(409, "one subscribe with after at a time: wait for its acknowledgement")}
         history, now = self._hub.history, self._hub.position
         recovered = after is not None and now is not None and recovery.recoverable(after, now, history, wanted)
         past = after.seq if after is not None and recovered else None
@@ -101,18 +93,18 @@ class Sockets:
             await sent.wait()
         return {"topics": sorted(subscription.topics), "recovered": recovered}
 
-    async def _unsubscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
+    def _unsubscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
         try:
             unwanted = Unsubscribe.model_validate(request)
         except ValidationError as error:
             return {"error": _problem(error)}
         if connection := self._connections.get(sid):
-            self._hub.subscriptions.leave(connection.subscription, set(unwanted.topics))
+            self._hub.subscriptions.leave(connection.subscription, frozenset(unwanted.topics))
             return {"topics": sorted(connection.subscription.topics)}
         return _GONE
 
-    async def _unknown(self, event: str, _sid: str, *_: Any) -> dict[str, Any]:
-        return {"error": problem(404, f"there is no event {event[:100]!r}: use subscribe or unsubscribe")}
+    def _unknown(self, event: str | float, _sid: str, *_: Any) -> dict[str, Any]:
+        return {"error": problem(404, f"there is no event {str(event)[:100]!r}: use subscribe or unsubscribe")}
 
     async def _wait_for_history(self) -> None:
         # A long history takes longer than the time-out: as long as it is coming in, waiting is worth it.

@@ -1,0 +1,69 @@
+"""What goes out: Engine.IO packets that hold Socket.IO packets, encoded and framed once for all who are sent them.
+
+https://socket.io/docs/v4/engine-io-protocol and https://socket.io/docs/v4/socket-io-protocol
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from websockets.frames import Frame, Opcode
+
+from ws_service.ingest.subscriptions import Outgoing
+
+SEPARATOR = b"\x1e"
+"""Stands between the packets of a long-polling payload."""
+
+
+class Packets:
+    """Consecutive packets, ready for either transport. The same bytes serve every socket."""
+
+    __slots__ = ("_encoded", "frames")
+
+    def __init__(self, encoded: Sequence[bytes]) -> None:
+        self._encoded = encoded
+        # A server's frames are not masked, so that they are the same for all (RFC 6455, section 5.1).
+        self.frames = b"".join(Frame(Opcode.TEXT, packet).serialize(mask=False) for packet in encoded)
+
+    @property
+    def payload(self) -> bytes:
+        """The packets as a part of a long-polling answer."""
+        return SEPARATOR.join(self._encoded)
+
+
+CLOSE = Packets([b"1"])
+PING = Packets([b"2"])
+NOOP = Packets([b"6"])
+PROBED = Packets([b"3probe"])
+
+
+def encode_event(name: str, *arguments: Any) -> Packets:
+    """Return an event without a number."""
+    return Packets([b"42" + orjson.dumps([name, *arguments])])
+
+
+def encode_connect(sid: str, pid: str) -> Packets:
+    """Return the answer to CONNECT."""
+    return Packets([b"40" + orjson.dumps({"sid": sid, "pid": pid})])
+
+
+def encode_connect_error(namespace: str, error: Any) -> Packets:
+    """Return the refusal of a CONNECT."""
+    prefix = "44" if namespace == "/" else f"44{namespace},"
+    return Packets([prefix.encode() + orjson.dumps(error)])
+
+
+def encode_ack(number: int, answer: Any) -> Packets:
+    """Return the acknowledgement of an event."""
+    return Packets([b"43%d" % number + orjson.dumps([answer])])
+
+
+def encode_numbered(events: Iterable[Outgoing]) -> Packets:
+    """Return numbered events, each as `(payload, meta, offset)` under its name."""
+    return Packets([_numbered(each) for each in events])
+
+
+def _numbered(outgoing: Outgoing) -> bytes:
+    event = outgoing.event
+    meta = {"seq": event.seq, "id": event.id, "time": event.time}
+    return b"42" + orjson.dumps([event.event, orjson.Fragment(event.payload), meta, outgoing.offset])

@@ -1,0 +1,161 @@
+"""The transport for who cannot open a websocket: HTTP long-polling.
+
+https://socket.io/docs/v4/engine-io-protocol/#http-long-polling
+"""
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+from ws_service.engine.packets import CLOSE, NOOP, SEPARATOR, Packets
+from ws_service.engine.session import Session
+
+# Beyond this the session is full, as a websocket's transport is: the default of asyncio's transports.
+HIGH_WATER_BYTES = 64 * 1024
+
+# As Node does.
+_UPGRADE_POLL_S = 0.1
+
+TEXT = "text/plain; charset=UTF-8"
+# Not text/plain, for which some browsers offer a download.
+HTML = "text/html"
+
+
+class Answer(NamedTuple):
+    """What a request is answered with."""
+
+    status: int
+    content_type: str | None = None
+    body: bytes = b""
+
+
+_REFUSED = Answer(400)
+
+
+class Polling:
+    """What waits for the client, and the request that waits for it."""
+
+    __slots__ = ("_bytes", "_closing", "_max_pending", "_poll", "_posting", "_queue", "_reading", "is_full", "session")
+
+    name = "polling"
+
+    def __init__(self, max_pending_bytes: int) -> None:
+        self._max_pending = max_pending_bytes
+        self._queue: deque[Packets] = deque()
+        self._bytes = 0
+        self._poll: asyncio.Future[None] | None = None
+        self._posting = False
+        self._closing = False
+        self._reading: asyncio.Event | None = None
+        self.is_full = False
+        self.session: Session
+
+    def send(self, packets: Packets) -> None:
+        """Queue packets; a poll that waits is answered with them, and with what else comes in this turn of the loop."""
+        self._queue.append(packets)
+        self._bytes += len(packets.frames)
+        self._answer_poll()
+        if self._bytes > self._max_pending:
+            self.session.overflowed()
+        elif self._bytes > HIGH_WATER_BYTES and not self.is_full:
+            self.is_full = True
+            self.session.filled()
+
+    def close(self, *, at_once: bool) -> bool:
+        """Send a close packet; return whether the client has to fetch it. Not if it is to be `at_once`."""
+        is_polling = self._poll is not None
+        if at_once or is_polling:
+            self._end_with(CLOSE)
+            return False
+        if not self._queue:
+            self._queue.append(NOOP)
+        self._queue.append(CLOSE)
+        self._closing = True
+        return True
+
+    def pause_reading(self) -> None:
+        """Leave the request that brought the messages unanswered; the client sends no other meanwhile."""
+        self._reading = self._reading or asyncio.Event()
+        self._reading.clear()
+
+    def resume_reading(self) -> None:
+        """Answer it."""
+        if self._reading is not None:
+            self._reading.set()
+
+    def release(self) -> None:
+        """Answer a poll that waits: the client changes over to a websocket, and waits for the end of it."""
+        self._answer_poll()
+
+    def take_over(self) -> list[Packets]:
+        """Return what waits, for the transport that comes after. A poll that still waits is told to go."""
+        waiting = list(self._queue)
+        self._end_with(CLOSE)
+        return waiting
+
+    async def get(self, gone: "asyncio.Task[None]") -> Answer:
+        """Answer a poll as soon as there is something. `gone` ends when the client does."""
+        if self._poll is not None:
+            self.session.close(at_once=True)
+            return _REFUSED
+        if not self._queue:
+            self._poll = asyncio.get_running_loop().create_future()
+            # A client that changes over waits for its last poll to end. It is not ended at once: one that goes on
+            # polling would go round in circles.
+            timeout_s = _UPGRADE_POLL_S if self.session.prober else None
+            try:
+                await asyncio.wait((self._poll, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+                # What comes in the same turn of the loop leaves in the same answer.
+                await asyncio.sleep(0)
+            finally:
+                self._poll = None
+            if not self._queue:
+                self._queue.append(NOOP)
+        if gone.done() and not self._closing:
+            # What would be answered now would be lost.
+            self.session.close(at_once=True)
+        return Answer(200, TEXT, self._take())
+
+    async def post(self, body: bytes) -> Answer:
+        """Take what the client sends."""
+        # What is no UTF-8 is replaced, as Node does: the damage is seen where the packet is read.
+        for packet in body.decode(errors="replace").split(SEPARATOR.decode()):
+            if packet[:1] == "1":
+                # The client knows: a poll that waits is let go without a close packet.
+                self._end_with(NOOP)
+            self.session.receive(packet)
+        if self._reading is not None:
+            await self._reading.wait()
+        return Answer(200, HTML, b"ok")
+
+    def begin_post(self) -> bool:
+        """Tell whether a request may send: one at a time."""
+        if self._posting:
+            self.session.close(at_once=True)
+            return False
+        self._posting = True
+        return True
+
+    def end_post(self) -> None:
+        """Let the next one send."""
+        self._posting = False
+
+    def _answer_poll(self) -> None:
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(None)
+
+    def _end_with(self, packets: Packets) -> None:
+        if not self._closing:
+            self._closing = True
+            self._queue = deque([packets])
+            self._answer_poll()
+            self.resume_reading()
+
+    def _take(self) -> bytes:
+        payload = SEPARATOR.join(packets.payload for packets in self._queue)
+        self._queue.clear()
+        self._bytes = 0
+        if self.is_full:
+            self.is_full = False
+            self.session.drained()
+        return payload

@@ -1,0 +1,77 @@
+"""What an HTTP request asks of the engine, and whether it may: the checks of Engine.IO's own server, in its order.
+
+https://socket.io/docs/v4/server-api/#events-1 lists the codes.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+
+from ws_service.engine.session import Session
+
+_PROTOCOL = "4"
+_TRANSPORTS = {"polling", "websocket"}
+
+
+class Refused(Exception):
+    """A request that breaks the protocol."""
+
+    def __init__(self, code: int, message: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+    @property
+    def body(self) -> bytes:
+        """The answer, as Engine.IO gives it."""
+        return orjson.dumps({"code": self.code, "message": self.message})
+
+
+class EngineRequest(NamedTuple):
+    """What counts of a request, of either transport. Header names are in lower case."""
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    scheme: str
+    is_upgrade: bool
+
+    @classmethod
+    def of(
+        cls, method: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], scheme: str, *, is_upgrade: bool
+    ) -> "EngineRequest":
+        """Read a request. The last value of a repeated parameter counts, all those of a header."""
+        read: dict[str, str] = {}
+        for name, value in headers:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            read[key] = f"{read[key]},{text}" if key in read else text
+        parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+        return cls(method, parameters, read, scheme, is_upgrade)
+
+
+def check(request: EngineRequest, sessions: Mapping[str, Session]) -> Session | None:
+    """Return the session that the request belongs to; None for a new one; raise Refused."""
+    transport = request.query.get("transport")
+    if transport not in _TRANSPORTS or (request.is_upgrade and transport != "websocket"):
+        raise Refused(0, "Transport unknown")
+    if sid := request.query.get("sid"):
+        session = sessions.get(sid)
+        if session is None:
+            raise Refused(1, "Session ID unknown")
+        may_upgrade = request.is_upgrade and session.transport.name == "polling"
+        if not (may_upgrade or transport == session.transport.name == "polling"):
+            raise Refused(3, "Bad request")
+        if request.query.get("EIO") != _PROTOCOL:
+            raise Refused(3, "Bad request")
+        return session
+    if request.method != "GET":
+        raise Refused(2, "Bad handshake method")
+    if transport == "websocket" and not request.is_upgrade:
+        raise Refused(3, "Bad request")
+    if request.query.get("EIO") != _PROTOCOL:
+        raise Refused(5, "Unsupported protocol version")
+    return None

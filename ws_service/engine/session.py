@@ -1,0 +1,179 @@
+"""One Engine.IO connection, whatever its transport: https://socket.io/docs/v4/engine-io-protocol."""
+
+import asyncio
+import base64
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ws_service.engine.packets import Packets
+
+if TYPE_CHECKING:
+    from ws_service.engine.engine import Engine
+
+# How many messages of a client may wait for the one before to be dealt with, until no more are read.
+MOST_WAITING = 100
+
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+
+
+class Transport(Protocol):
+    """What carries packets: a websocket, or HTTP long-polling."""
+
+    name: str
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more than a little waits to be taken by the client."""
+
+    def send(self, packets: Packets) -> None:
+        """Queue packets."""
+
+    def close(self, *, at_once: bool) -> bool:
+        """Send what closes the connection; return whether the client, between two polls, has to fetch it.
+
+        `at_once` is for a client that is taken for gone.
+        """
+
+    def pause_reading(self) -> None:
+        """Take nothing from the client."""
+
+    def resume_reading(self) -> None:
+        """Go on taking."""
+
+
+class Listener(Protocol):
+    """Who sends over the session, and wants to know whether there is room."""
+
+    def hold(self) -> None:
+        """Stop: the transport is full."""
+
+    def wake(self) -> None:
+        """Go on: there is room again."""
+
+
+class Session:
+    """A connected client: its transport, what it has sent and is not dealt with yet, and who listens.
+
+    Messages of one client are dealt with one after the other, in a task that lives as long as there are some.
+    """
+
+    __slots__ = ("_engine", "_inbox", "_task", "client", "is_closed", "listener", "prober", "sid", "transport")
+
+    def __init__(self, engine: "Engine", sid: str, transport: Transport) -> None:
+        self._engine = engine
+        self._inbox: deque[str | bytes] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.sid = sid
+        self.transport = transport
+        # A websocket that wants to take over, and has not yet.
+        self.prober: Transport | None = None
+        # The Socket.IO client's id, once it is connected.
+        self.client: str | None = None
+        self.listener: Listener | None = None
+        self.is_closed = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more than a little waits to be taken by the client."""
+        return self.transport.is_full
+
+    def send(self, packets: Packets) -> None:
+        """Queue packets behind what waits already. After the end they go nowhere."""
+        if not self.is_closed:
+            self.transport.send(packets)
+
+    def drop(self) -> None:
+        """Close the transport, so that the client comes back.
+
+        The stock client does not reconnect after a Socket.IO disconnect packet, only after its transport closed.
+        """
+        self.close(at_once=True)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End it. A client that is between two polls is told at the next one, unless it is to be `at_once`."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._inbox = None
+        # A message may close its own session, and must not be stopped half-way.
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        if self.prober is not None:
+            self.prober.close(at_once=True)
+        self._engine.closed(self, to_be_told=self.transport.close(at_once=at_once))
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the event loop's next turn."""
+        asyncio.get_running_loop().call_soon(callback)
+
+    def filled(self) -> None:
+        """Hear from the transport that it is full."""
+        if self.listener is not None:
+            self.listener.hold()
+
+    def drained(self) -> None:
+        """Hear from the transport that there is room."""
+        if self.listener is not None:
+            self.listener.wake()
+
+    def overflowed(self) -> None:
+        """Hear from the transport that more waits for the client than may."""
+        self._engine.overflowed(self)
+        self.close(at_once=True)
+
+    def upgrade(self, websocket: Transport, waiting: list[Packets]) -> None:
+        """Change over to the websocket, which sends what still waited in the old transport."""
+        self.prober = None
+        self.transport = websocket
+        for packets in waiting:
+            websocket.send(packets)
+        self.drained()
+
+    def receive(self, packet: str | bytes) -> None:
+        """Take an Engine.IO packet: text, or bytes for a binary message."""
+        if self.is_closed:
+            return
+        self._engine.heard(self)
+        if isinstance(packet, bytes):
+            self._take(packet)
+            return
+        match packet[:1]:
+            case "4":
+                self._take(packet[1:])
+            case "3":
+                self._engine.ponged(self)
+            case "b":
+                self._take(_base64(packet[1:]))
+            case "0" | "5" | "6":
+                pass  # of no meaning from a client that is connected
+            case _:
+                # Its end, a ping of its own, or nothing that the protocol knows.
+                self.close(at_once=True)
+
+    def _take(self, message: str | bytes) -> None:
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append(message)
+        if self._task is None:
+            self._task = self._engine.start(self._work())
+        elif len(self._inbox) == MOST_WAITING:
+            self.transport.pause_reading()
+
+    async def _work(self) -> None:
+        try:
+            while self._inbox:
+                message = self._inbox.popleft()
+                if len(self._inbox) == MOST_WAITING - 1:
+                    self.transport.resume_reading()
+                await self._engine.receive(self, message)
+        finally:
+            self._inbox = self._task = None
+
+
+def _base64(text: str) -> bytes:
+    # As lenient as Node: padding is optional, what does not belong is passed over.
+    text = _NOT_BASE64.sub("", text.translate({ord("-"): "+", ord("_"): "/"}))
+    text = text[: len(text) - (len(text) % 4 == 1)]
+    return base64.b64decode(text + "=" * (-len(text) % 4))
