@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
 from api_service.errors import DatabaseUnavailable
 from api_service.feed import sequencer as sequencer_module
@@ -46,6 +47,32 @@ async def test_each_kind_of_change_is_numbered_in_commit_order(feed: Feed) -> No
     assert "category:kitchen" in events[1].topics
     assert "category:toys" in events[1].topics
     assert events[3].payload["version"] == 3  # type: ignore[index,call-overload]  # a product
+
+
+async def test_bulk_writes_of_another_program_are_told_one_by_one(feed: Feed) -> None:
+    """Whatever one command changes, each product has its own event, in the order of the commits."""
+    documents = [product(str(number), version=1) for number in range(100)]
+    async with feed.sequencing():
+        await feed.products.bulk_write([InsertOne(document) for document in documents])
+        await feed.products.update_many({}, {"$set": {"category": "toys"}, "$inc": {"version": 1}})
+        await feed.products.bulk_write(
+            [
+                ReplaceOne(
+                    {"_id": documents[0]["_id"]},
+                    {key: value for key, value in product("replaced", version=3).items() if key != "_id"},
+                ),
+                UpdateOne({"_id": documents[1]["_id"]}, {"$set": {"name": "set"}}),
+                DeleteOne({"_id": documents[2]["_id"]}),
+            ]
+        )
+        await feed.products.delete_many({})
+        events = await feed.events(302)
+    assert [event.seq for event in events] == list(range(1, 303))
+    kinds = ["new_product"] * 100 + ["product_updated"] * 102 + ["product_deleted"] * 100
+    assert [event.event for event in events] == kinds
+    ids = {str(document["_id"]) for document in documents}
+    assert {event.payload["id"] for event in events[202:]} == ids  # type: ignore[index,call-overload]  # products
+    assert all({"category:general", "category:toys"} <= set(event.topics) for event in events[100:200])
 
 
 async def test_each_update_carries_exactly_its_own_version(feed: Feed) -> None:

@@ -1,14 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from api_service import leader as leader_module
-from api_service.feed.lease import read_leadership
 from api_service.feed.sequencer import Sequencer
 from api_service.leader import Leader
 from api_service.relay.emitter_client import EmitterClient
+from tests.integration.candidate import candidate, leads
 from tests.integration.emitter import Emitter
 from tests.integration.feed import Feed, product, settings
 from tests.waiting import eventually
@@ -26,31 +25,9 @@ async def feed(database_url: str) -> AsyncIterator[Feed]:
         yield feed
 
 
-@asynccontextmanager
-async def candidate(url: str, instance: str, emitter: Emitter) -> AsyncIterator[None]:
-    """Campaign for as long as the context lasts, as a replica does."""
-    address = f"http://{emitter.address}"
-    async with Feed.open(url, instance) as feed, EmitterClient.connect(settings(url, emitter_url=address)) as client:
-        leader = Leader(feed.database, feed.lease, client, feed.prepare, settings(url))
-        running = asyncio.create_task(leader.run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
-
-
-async def leads(feed: Feed, instance: str) -> None:
-    async def is_leader() -> bool:
-        return (await read_leadership(feed.database)).leader == instance
-
-    await eventually(is_leader, message=f"{instance} leads")
-
-
 async def test_a_product_goes_all_the_way(feed: Feed, emitter: Emitter, database_url: str) -> None:
     """From the commit in MongoDB to a socket: numbered, relayed, heard."""
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await eventually(lambda: emitter.hub.position, message="the emitter has a position")
         async with emitter.client() as client:
             await client.welcome()
@@ -62,14 +39,14 @@ async def test_a_product_goes_all_the_way(feed: Feed, emitter: Emitter, database
 
 async def test_another_takes_over_when_the_leader_stops(feed: Feed, emitter: Emitter, database_url: str) -> None:
     """A leader that stops in order lets the next one go on at once, and every product is heard once."""
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await leads(feed, "api-1")
         await eventually(lambda: emitter.hub.position, message="the emitter has a position")
         async with emitter.client() as client:
             await client.welcome()
             await feed.products.insert_many([product(str(number)) for number in range(3)])
             assert await client.seqs(3) == [1, 2, 3]
-    async with candidate(database_url, "api-2", emitter), emitter.client() as client:
+    async with candidate(database_url, "api-2", emitter.address), emitter.client() as client:
         await client.welcome()
         await feed.products.insert_many([product(str(number)) for number in range(3)])
         assert await client.seqs(3) == [4, 5, 6]
@@ -78,7 +55,7 @@ async def test_another_takes_over_when_the_leader_stops(feed: Feed, emitter: Emi
 
 async def test_a_leader_that_lost_the_lease_stops(feed: Feed, emitter: Emitter, database_url: str) -> None:
     """Whoever is not the owner any more notices within its next renewal."""
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await leads(feed, "api-1")
         await feed.database.handle["feed"].update_one(
             {}, [{"$set": {"owner": "thief", "instance": "thief", "expires_at": _in_a_while()}}]
@@ -96,7 +73,7 @@ async def test_a_leader_whose_reader_hangs_steps_down(
 ) -> None:
     """The lease is renewed only while the change stream answers: a leader that hangs does not keep others out."""
     monkeypatch.setattr(Sequencer, "hangs", True)
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await leads(feed, "api-1")
         await eventually(
             lambda: "the change stream does not answer" in capfd.readouterr().out, message="the leader steps down"
@@ -105,7 +82,7 @@ async def test_a_leader_whose_reader_hangs_steps_down(
 
 async def test_a_new_epoch_ends_the_term(feed: Feed, emitter: Emitter, database_url: str) -> None:
     """After a restore the leader starts its next term in the new epoch, and so does the emitter."""
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await eventually(lambda: emitter.hub.position, message="the emitter has a position")
         await feed.database.handle["feed"].update_one({}, {"$set": {"epoch": "restored"}})
         await eventually(
@@ -116,7 +93,7 @@ async def test_a_new_epoch_ends_the_term(feed: Feed, emitter: Emitter, database_
 
 async def test_a_wiped_database_is_made_again(feed: Feed, emitter: Emitter, database_url: str) -> None:
     """Whoever drops the database under a running system gets an empty one that works, in a new epoch."""
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await eventually(lambda: emitter.hub.position, message="the emitter has a position")
         before = emitter.hub.position
         assert before is not None
@@ -137,7 +114,7 @@ async def test_a_fault_of_ours_is_seen_and_the_campaign_goes_on(
 ) -> None:
     """A task that dies by a bug is in the log and ends the term, so that somebody leads again."""
     monkeypatch.setattr("api_service.feed.sequencer.number", lambda *_: 1 / 0)
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await eventually(
             lambda: "a term of leadership failed" in capfd.readouterr().out, message="the fault is in the log"
         )
@@ -181,7 +158,7 @@ async def test_a_log_that_ends_before_the_emitter_begins_a_new_epoch(
     feed: Feed, emitter: Emitter, database_url: str
 ) -> None:
     """A log that was dropped or restored under a running system is never taken for up to date."""
-    async with candidate(database_url, "api-1", emitter):
+    async with candidate(database_url, "api-1", emitter.address):
         await eventually(lambda: emitter.hub.position, message="the emitter has a position")
         async with emitter.client() as client:
             pid = (await client.connected())["pid"]
