@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-SHORT_S = 44
+SHORT_S = 47
 """In so many seconds every kind of fault happens once."""
 WARM_UP_S = 2.0
 LONG_STOP_S = 16.0
@@ -55,6 +55,7 @@ KINDS = (
     Kind(Action.STOP, Role.LEADER, 2.0),
     Kind(Action.STOP, Role.FOLLOWER, 1.5),
     Kind(Action.STOP, Role.PRIMARY, 2.0),
+    Kind(Action.STOP, Role.SECONDARY, 1.5),
     Kind(Action.STOP, Role.GATEWAY, 1.5),
 )
 
