@@ -29,6 +29,9 @@ _CLOSE_S = 10
 
 _SWITCHING_PROTOCOLS = 101
 
+# How long a client may take over a request: who opens a connection and sends nothing costs memory, too.
+REQUEST_S = 30
+
 # What a client does wrong is not worth a line for each frame of it.
 _silent = logging.getLogger("ws_service.frames")
 _silent.setLevel(logging.CRITICAL)
@@ -41,6 +44,7 @@ class WebSockets:
         self.engine = engine
         self.max_payload = settings.max_payload_bytes
         self.max_pending = settings.max_pending_bytes
+        self.to_request = Deadlines[HttpProtocol](REQUEST_S, HttpProtocol.give_up)
         self.to_close = Deadlines[WebSocket](_CLOSE_S, WebSocket.abort)
         self.to_upgrade = Deadlines[WebSocket](settings.upgrade_timeout_ms / 1000, WebSocket.give_up)
 
@@ -236,6 +240,30 @@ class HttpProtocol(HttpToolsProtocol):
         self._websockets = websockets
         self._path = path
         self._received = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Wait for a request."""
+        super().connection_made(transport)
+        self._websockets.to_request.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._websockets.to_request.discard(self)
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of the request."""
+        super().on_message_begin()
+        self._websockets.to_request.add(self)
+
+    def on_message_complete(self) -> None:
+        """Have all of the request."""
+        self._websockets.to_request.discard(self)
+        super().on_message_complete()
+
+    def give_up(self) -> None:
+        """Hear that no request has come in time."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Keep what a client has sent behind its handshake, which uvicorn throws away."""

@@ -1,0 +1,212 @@
+"""Clients that do not play by the rules, by malice or by a bad network: they are cut off, and nobody else notices."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from websockets.frames import Frame, Opcode
+
+from tests.events import event, live
+from tests.integration.emitter import Emitter
+from tests.waiting import eventually
+from ws_service import metrics
+from ws_service.engine import websocket
+from ws_service.engine.polling import HIGH_WATER_BYTES
+from ws_service.engine.session import MOST_WAITING
+from ws_service.ingest.subscriptions import CHUNK_BYTES
+
+POLLING = "/websocket-service/?EIO=4&transport=polling"
+UPGRADE = (
+    "GET /websocket-service/?EIO=4&transport=websocket HTTP/1.1\r\nHost: emitter\r\nConnection: Upgrade\r\n"
+    "Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+LARGE = "x" * 10_000
+HUGE = "x" * 100_000
+
+
+@pytest.fixture
+async def emitter() -> AsyncIterator[Emitter]:
+    async with Emitter.running() as emitter:
+        await emitter.open()
+        yield emitter
+
+
+class Stubborn:
+    """A websocket that never reads more than it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader  # kept: a reader that is gone would close the connection
+        self._writer = writer
+
+    @classmethod
+    async def connected(cls, emitter: Emitter) -> "Stubborn":
+        """Connect to the namespace and stop reading."""
+        host, port = emitter.address.split(":")
+        # A small buffer on this side; the kernel's own for both ends are large enough as it is.
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        client = cls(reader, writer)
+        writer.write(UPGRADE.encode())
+        await reader.readuntil(b"\r\n\r\n")
+        before = len(emitter.hub.subscriptions.everyone())
+        client.send("40")
+        await eventually(lambda: len(emitter.hub.subscriptions.everyone()) > before, message="it is connected")
+        return client
+
+    def send(self, packet: str) -> None:
+        """Send an Engine.IO packet."""
+        self._writer.write(Frame(Opcode.TEXT, packet.encode()).serialize(mask=True))
+
+    def ping(self) -> None:
+        """Send a ping of the websocket protocol, as large as it may be."""
+        self._writer.write(Frame(Opcode.PING, b"x" * 125).serialize(mask=True))
+
+    def close(self) -> None:
+        """Go away."""
+        self._writer.transport.abort()
+
+
+def cut_off() -> float:
+    return float(metrics.cut_off.labels("pending")._value.get())  # noqa: SLF001  # the library shows it by text alone
+
+
+def pending(emitter: Emitter) -> int:
+    """Return the most that waits in any transport, in bytes."""
+    sessions = emitter.sockets.server.eio.sockets.values()
+    return max(int(session.transport._transport.get_write_buffer_size()) for session in sessions)  # noqa: SLF001
+
+
+async def emit(emitter: Emitter, payload: Any) -> None:
+    answer = await emitter.http.post("/emit", json={"event": "news", "payload": payload})
+    assert answer.status_code == 200
+
+
+async def test_who_does_not_read_holds_up_nobody_and_grows_nothing(emitter: Emitter) -> None:
+    """Numbered events wait in the history that all share: no more than a part waits for a client that does not read."""
+    stubborn = await Stubborn.connected(emitter)
+    async with emitter.client() as client:
+        await client.welcome()
+        for first in range(1, 801, 20):
+            batch = live(first, first + 19)
+            events = [event(each.seq, payload=LARGE) for each in batch.events]
+            assert (await emitter.post(batch.model_copy(update={"events": events}))).status_code == 200
+            assert await client.seqs(20) == list(range(first, first + 20))
+            assert pending(emitter) <= HIGH_WATER_BYTES + 2 * CHUNK_BYTES
+        assert pending(emitter) > 0, "the other one does not read"
+    stubborn.close()
+
+
+async def test_who_does_not_read_messages_is_cut_off(emitter: Emitter) -> None:
+    """What has no number waits for each client, within a bound; beyond it the client is cut off and counted."""
+    before = cut_off()
+    stubborn = await Stubborn.connected(emitter)
+    async with emitter.client() as client:
+        await client.welcome()
+        for number in range(200):
+            await emit(emitter, [number, HUGE])
+            assert (await client.event())[1] == [number, HUGE]
+            if cut_off() > before:
+                break
+    assert cut_off() == before + 1
+    stubborn.close()
+    await eventually(lambda: not emitter.hub.subscriptions.everyone(), message="nothing is left of either")
+
+
+async def test_who_does_not_poll_is_cut_off(emitter: Emitter) -> None:
+    """The same for a client that polls, and then does not."""
+    before = cut_off()
+    opened = json.loads((await emitter.http.get(POLLING)).text[1:])
+    await emitter.http.post(f"{POLLING}&sid={opened['sid']}", content="40")
+    for number in range(12):
+        await emit(emitter, [number, HUGE])
+    assert cut_off() == before + 1
+    assert (await emitter.http.get(f"{POLLING}&sid={opened['sid']}")).status_code == 400
+
+
+async def test_a_flood_of_pings_from_who_does_not_read_ends_it(emitter: Emitter) -> None:
+    """The answers to a client's own pings are bounded as well."""
+    before = cut_off()
+    stubborn = await Stubborn.connected(emitter)
+
+    async def flood() -> None:
+        while cut_off() == before:
+            for _ in range(1_000):
+                stubborn.ping()
+            await asyncio.sleep(0)
+
+    await asyncio.wait_for(flood(), 30)
+    stubborn.close()
+    await eventually(lambda: not emitter.hub.subscriptions.everyone(), message="it is gone")
+
+
+async def test_more_messages_than_may_wait_are_all_answered_in_order(emitter: Emitter) -> None:
+    """A burst of a client is taken at the pace at which it is dealt with, and nothing of it is lost."""
+    async with emitter.client() as client:
+        await client.welcome()
+        for number in range(5 * MOST_WAITING):
+            await client.send(f'42{number}["nothing"]')
+        for number in range(5 * MOST_WAITING):
+            assert (await client.receive()).startswith(f"43{number}[")
+
+
+async def test_a_burst_in_one_request_is_answered_in_order(emitter: Emitter) -> None:
+    """The same for a client that polls."""
+    opened = json.loads((await emitter.http.get(POLLING)).text[1:])
+    session = f"{POLLING}&sid={opened['sid']}"
+    numbers = range(3 * MOST_WAITING)
+    body = "\x1e".join(["40", *(f'42{number}["nothing"]' for number in numbers)])
+    assert (await emitter.http.post(session, content=body)).text == "ok"
+    answers = (await emitter.http.get(session)).text.split("\x1e")
+    assert [answer.partition("[")[0] for answer in answers[2:]] == [f"43{number}" for number in numbers]
+
+
+async def test_who_sends_no_request_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that begin nothing, or half a request, end after a while; who is connected stays."""
+    monkeypatch.setattr(websocket, "REQUEST_S", 0.5)
+    async with Emitter.running() as emitter:
+        await emitter.open()
+        host, port = emitter.address.split(":")
+        async with emitter.client() as client:
+            await client.welcome()
+            opened = [await asyncio.open_connection(host, int(port)) for _ in range(200)]
+            for number, (_, writer) in enumerate(opened):
+                writer.write(
+                    [b"", b"GET / HT", UPGRADE[:80].encode(), b"POST /emit HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"][
+                        number % 4
+                    ]
+                )
+            async with asyncio.timeout(10):
+                for reader, writer in opened:
+                    with_nothing = await reader.read()
+                    writer.close()
+                    assert with_nothing[:12] in {b"", b"HTTP/1.1 401"}
+            await emitter.post(live(1, 1))
+            assert await client.seqs(1) == [1]
+
+
+async def test_no_client_brings_a_traceback_into_the_log(emitter: Emitter, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever a client sends, it is closed without a word more than one line."""
+    for packet in [
+        "",
+        "9",
+        "4",
+        "4x",
+        "45-[",
+        '451-["subscribe",{"_placeholder":true,"num":7}]',
+        "42[[]]",
+        "2",
+        "1",
+        "b!",
+    ]:
+        async with emitter.client() as client:
+            await client.welcome()
+            await client.send(packet)
+            if packet.startswith("451-"):
+                await client.websocket.send(b"attachment")
+            await client.closed()
+    async with emitter.client() as client:
+        await client.welcome()
+        await client.send('42["subscribe",' + "[" * 2_000 + "]" * 2_000 + "]")
+        await client.closed()
+    assert "Traceback" not in capfd.readouterr().err
