@@ -44,6 +44,8 @@ class Emitter:
         state = app.other_asgi_app.state
         server = create_server(settings(**fields), app)
         listener = socket.create_server(("127.0.0.1", 0))
+        # asyncio's own loop leaves Nagle's algorithm on for such sockets, which costs 40 ms an answer; uvloop does not.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         headers = {"Authorization": f"Bearer {SECRET}"}
