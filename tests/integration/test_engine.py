@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import engineio
@@ -8,13 +9,25 @@ import socketio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import StartupError
-from tests.events import event
+from tests.events import event, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.engine import json, seams
 from ws_service.engine.packets import encode_numbered
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.subscriptions import Outgoing
+
+
+class Broken:
+    """A transport that cannot be written to."""
+
+    def send(self, _packets: object) -> None:
+        """Fail."""
+        raise RuntimeError("the handler is closed")
+
+    def close(self, *, at_once: bool) -> bool:
+        """Have nothing to close."""
+        return not at_once
 
 
 @pytest.fixture
@@ -109,6 +122,23 @@ async def test_the_librarys_own_emit_reaches_its_clients(emitter: Emitter) -> No
         await emitter.sockets.server.emit("hello", {}, to="nobody")
         assert [await one.event(), await one.event()] == [["hello", {"to": "everyone"}], ["hello", {"to": "one"}]]
         assert await other.event() == ["hello", {"to": "everyone"}]
+
+
+async def test_a_transport_that_fails_costs_nobody_else_an_event(
+    emitter: Emitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event is written to one socket after the other: the failure of one of them is its own, and it comes back."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(emitter.client()) for _ in range(5)]
+        for client in clients:
+            await client.welcome()
+        broken = list(emitter.sockets.server.eio.sockets.values())[2]
+        monkeypatch.setattr(broken, "transport", Broken())
+        await emitter.post(live(1, 1))
+        await emitter.post(live(2, 2))
+        assert broken.is_closed
+        for client in [*clients[:2], *clients[3:]]:
+            assert await client.seqs(2) == [1, 2]
 
 
 def test_json_is_compact_and_exact() -> None:

@@ -29,11 +29,6 @@ def subscribed(topics: Iterable[str], start: Position | None) -> Subscription:
     return Subscription(topics, start, Reader())
 
 
-def reader_of(subscription: Subscription) -> Reader:
-    assert isinstance(subscription.listener, Reader)
-    return subscription.listener
-
-
 def parts(subscription: Subscription, history: History) -> Iterator[Part]:
     while part := subscription.next_part(history):
         yield part
@@ -51,6 +46,7 @@ def test_it_goes_on_from_where_it_began_and_says_nothing_twice() -> None:
     """A socket that was at 2 hears 3 and 4, and later only what is new."""
     history, subscription = filled("a", "a", "a", "a"), subscribed(["a"], at(2))
     assert numbers(drain(subscription, history)) == [3, 4]
+    subscription.hold(history.last)
     history.append(entry(5, "a"))
     assert numbers(drain(subscription, history)) == [5]
 
@@ -384,6 +380,17 @@ def test_a_topic_joined_with_its_past_has_what_comes_wait_for_it() -> None:
     assert told.reader.numbers == []
     assert told.read_all() == [1, 2, 3, 4]
     assert done.is_set()
+
+
+def test_a_quiet_socket_joins_a_busy_topic_with_its_past() -> None:
+    """The past of a topic ends now, not where the socket last heard something of its own."""
+    told = Told(filled(), "quiet")
+    told.read_on()
+    for _ in range(10):
+        told.publish("busy")
+    assert told.registry.join(told.subscription, {"busy"}, told.history.last, after=5) is not None
+    told.publish("busy")
+    assert told.read_all() == [6, 7, 8, 9, 10, 11]
 
 
 def test_a_topic_that_was_left_is_not_heard_and_can_be_joined_anew() -> None:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from ws_service.engine.packets import Packets
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 # How many messages of a client may wait for the one before to be dealt with, until no more are read.
 MOST_WAITING = 100
+
+_log = structlog.get_logger(__name__)
 
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
@@ -81,8 +85,13 @@ class Session:
 
     def send(self, packets: Packets) -> None:
         """Queue packets behind what waits already. After the end they go nowhere."""
-        if not self.is_closed:
+        if self.is_closed:
+            return
+        try:
             self.transport.send(packets)
+        except Exception:  # noqa: BLE001  # of a loop over many: who is next in it must not lose what this one does
+            _log.exception("a transport failed; its session is closed and comes back", session=self.sid)
+            self.close(at_once=True)
 
     def drop(self) -> None:
         """Close the transport, so that the client comes back.

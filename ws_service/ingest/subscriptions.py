@@ -170,6 +170,8 @@ class Subscription:
         """
         if self._ended:
             raise FellBehind
+        if self._live:
+            return None  # woken for nothing: its cursor may lie before what was dropped of others' topics
         while self._replays:
             if part := self._next_replayed(history, self._replays[0]):
                 return Part(part)
@@ -234,7 +236,7 @@ class Subscriptions:
         """Give new events, up to the position, to all who hear any of them. What is the same for many is made once."""
         parts: dict[frozenset[str], Part] = {}
         sent = 0
-        for subscription in self.of({topic for event in news for topic in event.topics}):
+        for subscription in self.of(_topics(news)):
             if (part := parts.get(subscription.topics)) is None:
                 events = [event for event in news if is_for(event, subscription.topics)]
                 part = Part([Outgoing(event, f"{position.epoch}:{event.seq}") for event in events])
@@ -244,7 +246,7 @@ class Subscriptions:
 
     def announce(self, news: Sequence[Entry], before: int) -> None:
         """Have all who hear any of the new events, beyond the number `before`, read them from the history."""
-        for subscription in self.of({topic for event in news for topic in event.topics}):
+        for subscription in self.of(_topics(news)):
             subscription.hold(before)
             subscription.listener.wake()
 
@@ -258,3 +260,8 @@ class Subscriptions:
     def everyone(self) -> frozenset[Subscription]:
         """Return all sockets."""
         return frozenset(self._all)
+
+
+def _topics(news: Sequence[Entry]) -> set[str]:
+    # Nobody hears a parked event, whatever its topics were.
+    return {topic for event in news if event.event is not None for topic in event.topics}

@@ -22,7 +22,7 @@ class Session(Protocol):
         """Whether more than a little waits to be taken by the client."""
 
     def send(self, packets: Packets) -> None:
-        """Queue packets behind what waits already."""
+        """Queue packets behind what waits already. It never raises: a transport that fails ends its session."""
 
     def drop(self) -> None:
         """Close the transport, so that the client comes back."""
