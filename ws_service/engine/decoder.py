@@ -63,7 +63,7 @@ def attach(incomplete: Packet, attachment: bytes) -> bool:
 
 def _is_valid(kind: int, data: Any, *, has_data: bool) -> bool:
     if not has_data:
-        return True
+        return kind not in _EVENTS  # an event has a name at least
     if kind == packet.CONNECT:
         return isinstance(data, dict)
     if kind in _EVENTS:

@@ -35,7 +35,18 @@ _REFUSED = Answer(400)
 class Polling:
     """What waits for the client, and the request that waits for it."""
 
-    __slots__ = ("_bytes", "_closing", "_max_pending", "_poll", "_posting", "_queue", "_reading", "is_full", "session")
+    __slots__ = (
+        "_bytes",
+        "_closing",
+        "_max_pending",
+        "_poll",
+        "_posting",
+        "_queue",
+        "_reading",
+        "is_full",
+        "is_probed",
+        "session",
+    )
 
     name = "polling"
 
@@ -48,6 +59,8 @@ class Polling:
         self._closing = False
         self._reading: asyncio.Event | None = None
         self.is_full = False
+        # Whether a websocket that wants to take over has been heard of.
+        self.is_probed = False
         self.session: Session
 
     def send(self, packets: Packets) -> None:
@@ -85,6 +98,7 @@ class Polling:
 
     def release(self) -> None:
         """Answer a poll that waits: the client changes over to a websocket, and waits for the end of it."""
+        self.is_probed = True
         self._answer_poll()
 
     def take_over(self) -> list[Packets]:
@@ -102,7 +116,7 @@ class Polling:
             self._poll = asyncio.get_running_loop().create_future()
             # A client that changes over waits for its last poll to end. It is not ended at once: one that goes on
             # polling would go round in circles.
-            timeout_s = _UPGRADE_POLL_S if self.session.prober else None
+            timeout_s = _UPGRADE_POLL_S if self.is_probed else None
             try:
                 await asyncio.wait((self._poll, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
                 # What comes in the same turn of the loop leaves in the same answer.

@@ -100,7 +100,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
             session.close()
         elif taken.packet_type == packet.DISCONNECT:
             self._disconnect(session)
-        elif taken.packet_type in {packet.EVENT, packet.BINARY_EVENT} and taken.data:
+        elif taken.packet_type in {packet.EVENT, packet.BINARY_EVENT}:
             await self._answer(session, taken)
 
     async def _connect(self, session: Session, taken: Packet) -> None:

@@ -208,8 +208,9 @@ class WebSocket(asyncio.Protocol):
 
     def _release(self) -> None:
         # A session that goes on polling may be offered another websocket.
-        if self.session.prober is self:
+        if self.session.prober is self and self._polling is not None:
             self.session.prober = None
+            self._polling.is_probed = False
 
     def _bound(self) -> None:
         if self._transport.get_write_buffer_size() > self._shared.max_pending:
