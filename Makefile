@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
 
-.PHONY: help install run test check format bench chaos lock clean
+.PHONY: help install run test check format bench soak chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,9 +40,12 @@ format: install ## mend what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: install tests/node_modules/.installed ## print create-to-heard latency and creates per second
+bench: install tests/node_modules/.installed ## hold the emitter and the whole system against Node: make bench QUICK=1
 	@$(DEBIAN_PACKAGES) nginx-light libcurl4
-	$(BIN)/python -m tests.benchmarks.latency
+	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick,--write)
+
+soak: install ## have clients come and go, and watch the emitter's memory: make soak MINUTES=30
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
 
 chaos: install tests/node_modules/.installed ## break the running system at random: make chaos SECONDS=300 SEED=1
 	@$(DEBIAN_PACKAGES) nginx-light libcurl4
