@@ -44,6 +44,11 @@ const cut = ({ connected, io: { engine } }) => {
   if (!connected) {
     return; // it is coming back; closed now, it would not try again before its connection attempt times out
   }
+  if (engine.upgrading) {
+    // Its own close() is no network that breaks: it goes on taking packets until the change is over, and those that it
+    // has not handed over by then come out of its buffer after the next CONNECT, which has asked for them again.
+    return;
+  }
   if (engine.transport.ws) {
     engine.transport.ws.terminate(); // without a goodbye, as a network that breaks
   } else {
