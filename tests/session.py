@@ -7,7 +7,7 @@ import orjson
 
 from shared.events import Event, Position
 from ws_service.engine.packets import SEPARATOR, Packets
-from ws_service.engine.session import Listener
+from ws_service.engine.session import Sender
 
 
 class Welcome(NamedTuple):
@@ -34,7 +34,7 @@ class Session:
     def __init__(self, receive: Callable[[Welcome | Delivered], None]) -> None:
         self._receive = receive
         self._callbacks: list[Callable[[], None]] = []
-        self.listener: Listener | None = None
+        self.sender: Sender | None = None
         self.room: int | None = None
         self.is_full = False
         self.is_closed = False
@@ -81,15 +81,15 @@ class Session:
         """Leave no room, whatever it was that took it."""
         self.room = None
         self.is_full = True
-        if self.listener is not None:
-            self.listener.hold()
+        if self.sender is not None:
+            self.sender.hold()
 
     def drain(self, room: int | None = None) -> None:
         """Make room."""
         self.room = room
         self.is_full = False
-        if self.listener is not None:
-            self.listener.wake()
+        if self.sender is not None:
+            self.sender.wake()
 
 
 def decode(packet: bytes) -> Welcome | Delivered:

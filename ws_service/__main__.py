@@ -11,6 +11,9 @@ from ws_service.settings import Settings
 
 def main() -> None:
     """Run until SIGINT or SIGTERM. A start-up problem is one line and exit code 2."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Until the event loop takes over.
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         settings = Settings.load()
         listener = _listen(settings)

@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
 import socketio
 import uvicorn
 
+from ws_service.engine.engine import Engine
 from ws_service.engine.websocket import HttpProtocol, WebSockets
 from ws_service.settings import Settings
 
@@ -15,14 +17,24 @@ from ws_service.settings import Settings
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling, which would end the process by the signal instead of with exit code 0."""
 
+    def __init__(self, config: uvicorn.Config, engine: Engine) -> None:
+        super().__init__(config)
+        self._engine = engine
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the sessions first: a poll would be waited for, and then be cancelled with a traceback."""
+        self._engine.close_all()
+        await super().shutdown(sockets)
+
 
 def create_server(settings: Settings, app: socketio.ASGIApp) -> uvicorn.Server:
     """Return a server, not yet listening."""
-    websockets = WebSockets(app.engineio_server.eio, settings)
+    engine = app.engineio_server.eio
+    websockets = WebSockets(engine, settings)
     return _Server(
         uvicorn.Config(
             app,
@@ -33,7 +45,8 @@ def create_server(settings: Settings, app: socketio.ASGIApp) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            # A polling client would be waited for until its poll ends.
+            # An internal call that hangs is not waited for longer than this.
             timeout_graceful_shutdown=3,
-        )
+        ),
+        engine,
     )

@@ -44,7 +44,9 @@ def test_the_private_seams_are_those_that_were_read() -> None:
         (socketio.AsyncManager, "get_participants"),
         (engineio.AsyncServer, "_cors_allowed_origins"),
         (engineio.AsyncServer, "_cors_headers"),
-        (HttpToolsProtocol, "handle_websocket_upgrade"),
+        (HttpToolsProtocol, "data_received"),
+        (HttpToolsProtocol, "_unset_keepalive_if_required"),
+        (HttpToolsProtocol, "_should_upgrade"),
     ]:
         assert callable(getattr(owner, name))
 

@@ -1,6 +1,7 @@
 """Clients that do not play by the rules, by malice or by a bad network: they are cut off, and nobody else notices."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -37,7 +38,7 @@ class Stubborn:
     """A websocket that never reads more than it is told to."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader  # kept: a reader that is gone would close the connection
+        self._reader = reader
         self._writer = writer
 
     @classmethod
@@ -57,6 +58,18 @@ class Stubborn:
     def send(self, packet: str) -> None:
         """Send an Engine.IO packet."""
         self._writer.write(Frame(Opcode.TEXT, packet.encode()).serialize(mask=True))
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes."""
+        self._writer.write(data)
+
+    async def until(self, wanted: bytes) -> bytes:
+        """Read until something was heard."""
+        heard = b""
+        async with asyncio.timeout(20):
+            while wanted not in heard:
+                heard += await self._reader.read(4096)
+        return heard
 
     def ping(self) -> None:
         """Send a ping of the websocket protocol, as large as it may be."""
@@ -209,4 +222,95 @@ async def test_no_client_brings_a_traceback_into_the_log(emitter: Emitter, capfd
         await client.welcome()
         await client.send('42["subscribe",' + "[" * 2_000 + "]" * 2_000 + "]")
         await client.closed()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_the_loop_is_not_held_up_by_thousands_of_small_frames(emitter: Emitter) -> None:
+    """What one client sends at once is read a little a turn: a probe is answered in between."""
+    stubborn = await Stubborn.connected(emitter)
+    stubborn.send_raw(Frame(Opcode.TEXT, b"3").serialize(mask=True) * 400_000)
+    slowest = 0.0
+    for _ in range(30):
+        begun = asyncio.get_running_loop().time()
+        assert (await emitter.http.get("/livez")).status_code == 200
+        slowest = max(slowest, asyncio.get_running_loop().time() - begun)
+    stubborn.close()
+    # It takes seconds where all is read in one turn.
+    assert slowest < 1
+
+
+async def test_a_message_in_countless_empty_pieces_takes_no_memory(emitter: Emitter) -> None:
+    """Fragments are put together as they come, so that a million empty ones are nothing."""
+    stubborn = await Stubborn.connected(emitter)
+    empty = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True)
+    stubborn.send_raw(Frame(Opcode.TEXT, b"4", fin=False).serialize(mask=True) + empty * 20_000)
+    stubborn.send_raw(Frame(Opcode.CONT, b'27["nothing"]').serialize(mask=True))
+    assert b"437[" in await stubborn.until(b"437[")
+    stubborn.close()
+
+
+@pytest.mark.parametrize("packet", ["1", "2", "9"])
+async def test_an_end_in_the_same_breath_as_a_close_leaves_nothing(emitter: Emitter, packet: str) -> None:
+    """A packet that ends the session and the websocket's own close may come in one segment."""
+    stubborn = await Stubborn.connected(emitter)
+    frames = [Frame(Opcode.TEXT, packet.encode()), Frame(Opcode.CLOSE, b"")]
+    stubborn.send_raw(b"".join(frame.serialize(mask=True) for frame in frames))
+    await eventually(lambda: not emitter.sockets.server.eio.sockets, message="the session is forgotten")
+    assert not emitter.hub.subscriptions.everyone()
+    stubborn.close()
+
+
+async def test_a_long_burst_with_a_bad_packet_is_answered(emitter: Emitter) -> None:
+    """A request that brought more than may wait is answered even if the session ends meanwhile."""
+    opened = json.loads((await emitter.http.get(POLLING)).text[1:])
+    body = "\x1e".join(["4x", *['42["nothing"]'] * (2 * MOST_WAITING)])
+    assert (await emitter.http.post(f"{POLLING}&sid={opened['sid']}", content=body)).text == "ok"
+
+
+async def test_any_origin_may_be_allowed() -> None:
+    """`*` is for who serves pages of everywhere."""
+    async with Emitter.running(allowed_origins=("*",)) as emitter:
+        answer = await emitter.http.get(POLLING, headers={"Origin": "https://elsewhere.example"})
+        assert answer.headers["access-control-allow-origin"] == "https://elsewhere.example"
+
+
+@pytest.mark.parametrize("target", ["http://h", "http://h:99999999/", "*", "/websocket-service/?\x00"])
+async def test_an_upgrade_to_nowhere_is_refused(
+    emitter: Emitter, target: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A request line that is none gets an answer, or an end, and no traceback."""
+    host, port = emitter.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(UPGRADE.replace("/websocket-service/?EIO=4&transport=websocket", target, 1).encode())
+    async with asyncio.timeout(5):
+        assert (await reader.read())[:12] in {b"HTTP/1.1 400", b"HTTP/1.1 404"}
+    writer.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_a_head_without_end_is_cut_off(emitter: Emitter) -> None:
+    """A request's head is bounded, as its body is."""
+    host, port = emitter.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /livez HTTP/1.1\r\n")
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"X-Header: " + b"x" * 10_000 + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0)
+    writer.close()
+
+
+async def test_who_goes_with_many_requests_unanswered_is_forgotten(
+    emitter: Emitter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Requests may come before their answers; when the client goes, none of them is answered any more."""
+    host, port = emitter.address.split(":")
+    for _ in range(20):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: emitter\r\n\r\n" * 200)
+        await asyncio.sleep(0)
+        writer.transport.abort()
+    assert (await emitter.http.get("/livez")).status_code == 200
     assert "Traceback" not in capfd.readouterr().err

@@ -1,16 +1,19 @@
 """The services as they are really started: `python -m api_service` and `python -m ws_service`."""
 
 import asyncio
+import json
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
+from websockets.frames import Frame, Opcode
 
 from deploy.local.child import Program
 from deploy.local.ports import free_ports
@@ -22,6 +25,10 @@ from tests.waiting import eventually
 API, EMITTER = "api_service", "ws_service"
 PREFIX = {API: "storecast api: ", EMITTER: "storecast emitter: "}
 SECRET = "hunter2-hunter2-hunter2"  # what must never be printed
+UPGRADE = (
+    "GET {path} HTTP/1.1\r\nHost: emitter\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 MONGO_AWAY = "mongodb://user:hunter2@127.0.0.1:1/shop?replicaSet=rs0"
 
 
@@ -186,3 +193,61 @@ def _assert_clean(code: int, process: Process) -> None:
     assert code == 0, printed
     assert "Traceback" not in printed
     assert "hunter2" not in printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_an_emitter_ends_in_order_whatever_its_clients_do(number: signal.Signals) -> None:
+    """A poll that waits and a websocket that is being closed cost it neither time nor its exit code."""
+    [port] = free_ports(1)
+    environ = {"STORECAST_EMITTER_SECRET": SECRET, "STORECAST_PORT": str(port), "STORECAST_HANDOVER_TIMEOUT_MS": "100"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", EMITTER), cwd=ROOT, env=environment(environ), stderr=asyncio.subprocess.PIPE
+    )
+    path = "/websocket-service/?EIO=4&transport="
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
+
+        async def alive() -> bool:
+            try:
+                return (await http.get("/livez")).status_code == HTTPStatus.OK
+            except httpx.HTTPError:
+                return False
+
+        await eventually(alive, message="the emitter answers", timeout_s=30)
+        opened = json.loads((await http.get(f"{path}polling")).text[1:])
+        polling = asyncio.create_task(http.get(f"{path}polling&sid={opened['sid']}"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        request = UPGRADE.format(path=f"{path}websocket")
+        writer.write(request.encode() + Frame(Opcode.TEXT, b"9").serialize(mask=True))
+        await reader.readuntil(bytes([0x88, 0]))  # the emitter's close frame, which is never answered
+        process.send_signal(number)
+        begun = asyncio.get_running_loop().time()
+        _, err = await process.communicate()
+        assert process.returncode == 0
+        assert asyncio.get_running_loop().time() - begun < 2.5, "no time-out was waited for"
+        assert (await polling).text == "1"
+        assert b"Traceback" not in err
+        assert b'"exception"' not in err
+        writer.close()
+
+
+async def test_an_emitter_that_is_stopped_while_it_starts_ends_in_order() -> None:
+    """Its port is open before its imports are done; a signal that comes then ends it without a traceback."""
+    [port] = free_ports(1)
+    environ = {"STORECAST_EMITTER_SECRET": SECRET, "STORECAST_PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", EMITTER), cwd=ROOT, env=environment(environ), stderr=asyncio.subprocess.PIPE
+    )
+
+    async def listens() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    await eventually(listens, message="the port is open", timeout_s=30)
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert process.returncode == 0
+    assert b"Traceback" not in err

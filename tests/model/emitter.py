@@ -94,7 +94,7 @@ class Socket:
         self.wire: deque[Outgoing] = deque()
         self.session = Session(self.wire.append)
         self.session.closed = self._dropped
-        self._connection = self.session.listener = Connection("sid", self.session, hub, "node")
+        self._connection = self.session.sender = Connection("sid", self.session, hub, "node")
         with patch.object(connection, "Subscription", design.subscription):
             self._connection.begin(frozenset(handshake.topics), start)
         # Nothing awaits between taking a client and greeting it (`engine/server.py`: `_connect`).

@@ -28,7 +28,7 @@ class Socket:
     def __init__(self, hub: Hub, place: Position | None, topics: frozenset[str] = TOPICS) -> None:
         self.received: list[Welcome | Delivered] = []
         self.session = Session(self.received.append)
-        self.connection = self.session.listener = Connection("sid", self.session, hub, "node")
+        self.connection = self.session.sender = Connection("sid", self.session, hub, "node")
         self.session.closed = self.connection.end
         recovered = place is not None and place != hub.position
         self.connection.begin(topics, Start(place, recovered=recovered, pid="pid"))

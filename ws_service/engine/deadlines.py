@@ -43,12 +43,14 @@ class Deadlines(Generic[T]):
         loop = asyncio.get_running_loop()
         now = loop.time()
         # Those who came together are due together; a few at a time, so that nothing else waits for all of them.
-        for _ in range(_MOST_A_TURN):
-            thing, at = next(iter(self._waiting.items()), (None, 0.0))
-            if thing is None or at > now:
-                break
-            del self._waiting[thing]
-            self._due(thing)
-        # `_due` may have added some, and with them the timer.
-        if self._waiting and self._timer is None:
-            self._timer = loop.call_at(next(iter(self._waiting.values())), self._run)
+        try:
+            for _ in range(_MOST_A_TURN):
+                thing, at = next(iter(self._waiting.items()), (None, 0.0))
+                if thing is None or at > now:
+                    break
+                del self._waiting[thing]
+                self._due(thing)
+        finally:
+            # `_due` may have added some, and with them the timer; or failed, which must not stop the clock for others.
+            if self._waiting and self._timer is None:
+                self._timer = loop.call_at(next(iter(self._waiting.values())), self._run)

@@ -57,7 +57,10 @@ def attach(incomplete: Packet, attachment: bytes) -> bool:
     incomplete.attachments.append(attachment)
     if len(incomplete.attachments) < incomplete.attachment_count:
         return False
-    incomplete.data = _with(incomplete.data, incomplete.attachments)
+    try:
+        incomplete.data = _with(incomplete.data, incomplete.attachments)
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
     return True
 
 

@@ -85,6 +85,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
             self._forget(session)
         self._application.closed(session)
 
+    def close_all(self) -> None:
+        """End all sessions: the server ends, and their clients go elsewhere."""
+        for session in list(self.sockets.values()):
+            session.close(at_once=True)
+
     def overflowed(self, session: Session) -> None:
         """Count a client that does not take what is sent to it."""
         metrics.cut_off.labels("pending").inc()
@@ -223,7 +228,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
 
     def _is_allowed(self, request: EngineRequest) -> bool:
         origin = request.headers.get("origin")
-        return origin is None or origin in self._cors_allowed_origins(_environ(request))
+        allowed = self._cors_allowed_origins(_environ(request))  # None: any
+        return origin is None or allowed is None or origin in allowed
 
 
 def _gone(session: Session) -> None:

@@ -84,6 +84,7 @@ class Polling:
             self._queue.append(NOOP)
         self._queue.append(CLOSE)
         self._closing = True
+        self.resume_reading()
         return True
 
     def pause_reading(self) -> None:

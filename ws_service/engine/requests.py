@@ -60,7 +60,7 @@ def check(request: EngineRequest, sessions: Mapping[str, Session]) -> Session | 
         raise Refused(0, "Transport unknown")
     if sid := request.query.get("sid"):
         session = sessions.get(sid)
-        if session is None:
+        if session is None or (session.is_closed and request.is_upgrade):
             raise Refused(1, "Session ID unknown")
         may_upgrade = request.is_upgrade and session.transport.name == "polling"
         if not (may_upgrade or transport == session.transport.name == "polling"):

@@ -118,12 +118,14 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         self._clients[sid] = session
         self.eio.connected(session)
         session.send(encode_connect(sid, pid))
-        self._hooks.connected(sid)
+        # The transport may have failed at just that.
+        if session.client == sid:
+            self._hooks.connected(sid)
 
     def _disconnect(self, session: Session) -> None:
         if session.client is not None:
             sid, session.client = session.client, None
-            session.listener = None
+            session.sender = None
             del self._clients[sid]
             self._hooks.disconnected(sid)
 

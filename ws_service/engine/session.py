@@ -14,8 +14,10 @@ from ws_service.engine.packets import Packets
 if TYPE_CHECKING:
     from ws_service.engine.engine import Engine
 
-# How many messages of a client may wait for the one before to be dealt with, until no more are read.
+# How many messages of a client, and how many bytes or characters, may wait for the one before to be dealt with. Beyond
+# either no more are read.
 MOST_WAITING = 100
+MOST_WAITING_BYTES = 256 * 1024
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +49,7 @@ class Transport(Protocol):
         """Go on taking."""
 
 
-class Listener(Protocol):
+class Sender(Protocol):
     """Who sends over the session, and wants to know whether there is room."""
 
     def hold(self) -> None:
@@ -63,11 +65,25 @@ class Session:
     Messages of one client are dealt with one after the other, in a task that lives as long as there are some.
     """
 
-    __slots__ = ("_engine", "_inbox", "_task", "client", "is_closed", "listener", "prober", "sid", "transport")
+    __slots__ = (
+        "_engine",
+        "_inbox",
+        "_inbox_bytes",
+        "_is_reading",
+        "_task",
+        "client",
+        "is_closed",
+        "prober",
+        "sender",
+        "sid",
+        "transport",
+    )
 
     def __init__(self, engine: "Engine", sid: str, transport: Transport) -> None:
         self._engine = engine
         self._inbox: deque[str | bytes] | None = None
+        self._inbox_bytes = 0
+        self._is_reading = True
         self._task: asyncio.Task[None] | None = None
         self.sid = sid
         self.transport = transport
@@ -75,7 +91,7 @@ class Session:
         self.prober: Transport | None = None
         # The Socket.IO client's id, once it is connected.
         self.client: str | None = None
-        self.listener: Listener | None = None
+        self.sender: Sender | None = None
         self.is_closed = False
 
     @property
@@ -111,7 +127,11 @@ class Session:
             self._task.cancel()
         if self.prober is not None:
             self.prober.close(at_once=True)
-        self._engine.closed(self, to_be_told=self.transport.close(at_once=at_once))
+        to_be_told = False
+        try:
+            to_be_told = self.transport.close(at_once=at_once)
+        finally:
+            self._engine.closed(self, to_be_told=to_be_told)
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call back in the event loop's next turn."""
@@ -119,13 +139,13 @@ class Session:
 
     def filled(self) -> None:
         """Hear from the transport that it is full."""
-        if self.listener is not None:
-            self.listener.hold()
+        if self.sender is not None:
+            self.sender.hold()
 
     def drained(self) -> None:
         """Hear from the transport that there is room."""
-        if self.listener is not None:
-            self.listener.wake()
+        if self.sender is not None:
+            self.sender.wake()
 
     def overflowed(self) -> None:
         """Hear from the transport that more waits for the client than may."""
@@ -136,9 +156,15 @@ class Session:
         """Change over to the websocket, which sends what still waited in the old transport."""
         self.prober = None
         self.transport = websocket
+        if not self._is_reading:
+            websocket.pause_reading()
         for packets in waiting:
-            websocket.send(packets)
-        self.drained()
+            self.send(packets)
+        # The new transport may be as full as the old one was, or have room that the old one had not.
+        if websocket.is_full:
+            self.filled()
+        else:
+            self.drained()
 
     def receive(self, packet: str | bytes) -> None:
         """Take an Engine.IO packet: text, or bytes for a binary message."""
@@ -165,20 +191,28 @@ class Session:
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append(message)
+        self._inbox_bytes += len(message)
         if self._task is None:
             self._task = self._engine.start(self._work())
-        elif len(self._inbox) == MOST_WAITING:
+        if self._is_reading and self._is_behind(self._inbox):
+            self._is_reading = False
             self.transport.pause_reading()
 
     async def _work(self) -> None:
         try:
             while self._inbox:
                 message = self._inbox.popleft()
-                if len(self._inbox) == MOST_WAITING - 1:
+                self._inbox_bytes -= len(message)
+                if not self._is_reading and not self._is_behind(self._inbox):
+                    self._is_reading = True
                     self.transport.resume_reading()
                 await self._engine.receive(self, message)
         finally:
             self._inbox = self._task = None
+            self._inbox_bytes = 0
+
+    def _is_behind(self, inbox: deque[str | bytes]) -> bool:
+        return len(inbox) >= MOST_WAITING or self._inbox_bytes >= MOST_WAITING_BYTES
 
 
 def _base64(text: str) -> bytes:

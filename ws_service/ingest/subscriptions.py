@@ -235,11 +235,14 @@ class Subscriptions:
     def publish(self, news: Sequence[Entry], position: Position) -> None:
         """Give new events, up to the position, to all who hear any of them. What is the same for many is made once."""
         parts: dict[frozenset[str], Part] = {}
+        same: dict[tuple[Entry, ...], Part] = {}
         sent = 0
         for subscription in self.of(_topics(news)):
             if (part := parts.get(subscription.topics)) is None:
-                events = [event for event in news if is_for(event, subscription.topics)]
-                part = Part([Outgoing(event, f"{position.epoch}:{event.seq}") for event in events])
+                events = tuple(event for event in news if is_for(event, subscription.topics))
+                # Encoded once however different the topics are that it is heard for.
+                if (part := same.get(events)) is None:
+                    part = same[events] = Part([Outgoing(event, f"{position.epoch}:{event.seq}") for event in events])
                 parts[subscription.topics] = part
             sent += subscription.give(part, position.seq)
         metrics.deliveries.inc(sent)

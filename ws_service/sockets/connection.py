@@ -109,21 +109,18 @@ class Connection:
             # What was committed meanwhile came as history: this welcome says to read the products anew.
             self._welcome(recovered=False, replayed=0)
         try:
-            part = self.subscription.next_part(self._hub.history)
+            if part := self.subscription.next_part(self._hub.history):
+                self.write(part)
+                metrics.deliveries.inc(len(part.events))
+                # One part a turn: a long replay does not keep the others waiting.
+                self.wake()
         except FellBehind:
             metrics.cut_off.labels("behind").inc()
             _log.info("a socket has fallen behind the history; it is closed and comes back", sid=self.sid)
             self._session.drop()
-            return
         except Exception:  # noqa: BLE001  # logged, and the client recovers
             _log.exception("a socket cannot be sent to; it is closed and comes back", sid=self.sid)
             self._session.drop()
-            return
-        if part:
-            self.write(part)
-            metrics.deliveries.inc(len(part.events))
-            # One part a turn: a long replay does not keep the others waiting.
-            self.wake()
 
     def _welcome(self, *, recovered: bool, replayed: int) -> None:
         position = self._hub.position

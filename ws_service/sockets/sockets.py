@@ -59,7 +59,7 @@ class Sockets:
         start = recovery.start(handshake, self._hub.position, self._hub.history)
         connection = Connection(sid, session, self._hub, self._settings.instance)
         connection.begin(frozenset(handshake.topics), start)
-        session.listener = self._connections[sid] = connection
+        session.sender = self._connections[sid] = connection
         metrics.connections.inc()
         metrics.connects.labels(str(start.recovered).lower()).inc()
         return start.pid

@@ -6,6 +6,7 @@ from tests.protocol.normal import describe
 from tests.protocol.player import Player
 from tests.protocol.script import Scripts
 from tests.protocol.websocket import WebSocket
+from tests.waiting import eventually
 
 SCRIPTS = Scripts()
 
@@ -115,7 +116,13 @@ async def _ends(player: Player) -> None:
     await socket.settle()
     socket.send_close(1000)
     await socket.settle(fence=False)
-    await player.http("GET", session)
+
+    async def is_forgotten() -> bool:
+        answer = await player.ask("GET", session)
+        return answer is not None and b"Session ID unknown" in answer.body
+
+    # The answer to the close is heard before the session has ended.
+    await eventually(is_forgotten, message="the session has ended")
     again = await player.websocket(session.replace("polling", "websocket"))
     await again.settle()
 
