@@ -19,6 +19,7 @@ class Scale(NamedTuple):
     idle_ping_interval_ms: int
     system_rounds: int
     system_s: float
+    creates: int
 
 
 FULL = Scale(
@@ -32,6 +33,7 @@ FULL = Scale(
     idle_ping_interval_ms=25_000,
     system_rounds=3,
     system_s=10,
+    creates=300,
 )
 QUICK = Scale(
     rounds=1,
@@ -44,6 +46,7 @@ QUICK = Scale(
     idle_ping_interval_ms=1_000,
     system_rounds=1,
     system_s=1.5,
+    creates=20,
 )
 
 
