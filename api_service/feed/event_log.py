@@ -3,7 +3,8 @@
 `_id` is `seq`: the unique key is the fence. Whoever appends under a number that is taken learns it from the server.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from pymongo.errors import BulkWriteError
 from api_service.database import Database, Document
 from api_service.feed.changes import Token
 from api_service.products.schemas import rfc3339
+from shared.emitter_api import MAX_BATCH_EVENTS
 from shared.events import Event
 
 COLLECTION = "events"
@@ -48,11 +50,16 @@ class LogEnd(NamedTuple):
 
 
 class EventLog:
-    """Reads and appends. All of it on the primary, at read concern `majority`: what it returns stays true."""
+    """Reads and appends. All of it on the primary, at read concern `majority`: what it returns stays true.
+
+    What was appended last is remembered for the relay, which reads it next: a majority has it, under numbers that
+    nothing else can have, so that it is as true as what would be read.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._events = database.handle[COLLECTION]
+        self._newest: deque[Entry] = deque(maxlen=MAX_BATCH_EVENTS)
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Append consecutive entries.
@@ -61,6 +68,20 @@ class EventLog:
             UncertainAppend: a number was taken (perhaps by our own lost answer), or only part was acknowledged.
             DatabaseUnavailable: no answer; what was stored is unknown.
         """
+        try:
+            await self._insert(entries)
+        except BaseException:
+            self._newest.clear()
+            raise
+        if self._newest and self._newest[-1].seq + 1 != entries[0].seq:
+            self._newest.clear()
+        self._newest.extend(entries)
+
+    def ends_at(self, seq: int) -> bool:
+        """Tell whether the last append that was made here ended with the number `seq`."""
+        return bool(self._newest) and self._newest[-1].seq == seq
+
+    async def _insert(self, entries: Sequence[Entry]) -> None:
         try:
             async with self._database.call():
                 await self._events.insert_many([entry.document() for entry in entries])
@@ -91,6 +112,7 @@ class EventLog:
 
     async def remove(self, last: int, limit: int) -> int:
         """Remove up to `limit` of the oldest events, none beyond the number `last`; return how many went."""
+        self._newest.clear()
         first = await self.first_seq()
         if first is None or first > last:
             return 0
@@ -99,6 +121,7 @@ class EventLog:
 
     async def park(self, seq: int, reason: str) -> None:
         """Mark an event that the emitter cannot take: its number stays, nobody hears it."""
+        self._newest.clear()
         async with self._database.call():
             await self._events.update_one({"_id": seq}, {"$set": {"parked": reason}})
 
@@ -148,6 +171,12 @@ class EventLog:
             limit: How many events at most.
             max_bytes: How large they may be together, as JSON.
         """
+        if self._newest and self._newest[0].seq <= after + 1:
+            newest = [_event(entry.document()) for entry in self._newest if entry.seq > after]
+            return list(_bounded(newest[:limit], max_bytes))
+        return await self._find(after, limit, max_bytes)
+
+    async def _find(self, after: int, limit: int, max_bytes: int) -> list[Event]:
         events: list[Event] = []
         if not limit:
             return events  # 0 is MongoDB's word for no limit
@@ -156,12 +185,24 @@ class EventLog:
             # The server ends each of its batches at 16 MB: no more than that is ever held here.
             async for document in found.batch_size(limit):
                 event = _event(document)
-                max_bytes -= len(event.model_dump_json().encode())
+                max_bytes -= _size(event)
                 if max_bytes < 0 and events:
                     break
                 events.append(event)
             await found.close()
         return events
+
+
+def _bounded(events: Iterable[Event], max_bytes: int) -> Iterator[Event]:
+    for number, event in enumerate(events):
+        max_bytes -= _size(event)
+        if max_bytes < 0 and number:
+            return
+        yield event
+
+
+def _size(event: Event) -> int:
+    return len(event.model_dump_json().encode())
 
 
 def _event(document: Document) -> Event:

@@ -82,7 +82,8 @@ class Relay:
                 await asyncio.sleep(backoff.next_s())
                 continue
             backoff.reset()
-            if not delivered:
+            # Whatever was appended meanwhile has set `appended`, or has ended with another number.
+            if not delivered or (self._answer and self._log.ends_at(self._answer.position or 0)):
                 await self._wait(appended)
 
     async def deliver_batch(self) -> int:

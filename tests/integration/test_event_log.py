@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api_service.feed.event_log import Entry
+from api_service.feed.event_log import Entry, EventLog, UncertainAppend
 from tests.integration.feed import Feed
 
 MIB = 1024 * 1024
@@ -28,7 +28,16 @@ async def append(feed: Feed, first: int, last: int, text: str = "") -> None:
 
 
 async def seqs(feed: Feed, after: int, limit: int, max_bytes: int) -> list[int]:
-    return [event.seq for event in await feed.log.read(after, limit, max_bytes)]
+    """Read as the leader that has appended the events, and as any other."""
+    own = await feed.log.read(after, limit, max_bytes)
+    assert own == await EventLog(feed.database).read(after, limit, max_bytes)
+    return [event.seq for event in own]
+
+
+async def queries(feed: Feed) -> int:
+    """Return how often the log was read, as the server says."""
+    status = await feed.database.handle.command("serverStatus")
+    return int(status["opcounters"]["query"])
 
 
 async def test_a_read_is_bounded_by_count(feed: Feed) -> None:
@@ -65,7 +74,8 @@ async def test_a_read_does_not_fetch_what_it_will_not_return(feed: Feed) -> None
     for first in range(1, 41, 10):
         await append(feed, first, first + 9, "x" * MIB)
     await feed.database.handle.command("profile", 2)
-    assert await seqs(feed, 0, 500, MIB) == [1]
+    # Another leader, which has appended none of them.
+    assert [event.seq for event in await EventLog(feed.database).read(0, 500, MIB)] == [1]
     await feed.database.handle.command("profile", 0)
     sent = await feed.database.handle["system.profile"].find({"ns": {"$regex": "events$"}}).to_list(None)
     assert 0 < sum(each.get("responseLength", 0) for each in sent) < 17 * MIB
@@ -122,3 +132,34 @@ async def test_the_last_before_a_moment_is_found_by_small_reads(feed: Feed) -> N
     await feed.database.handle.command("profile", 0)
     calls: list[dict[str, Any]] = await feed.database.handle["system.profile"].find({"op": "query"}).to_list(None)
     assert 0 < sum(call["docsExamined"] for call in calls) < 30
+
+
+async def test_who_has_appended_reads_without_asking(feed: Feed) -> None:
+    """The relay takes the newest events from where they were made: no query for what is known."""
+    await append(feed, 1, 3)
+    await append(feed, 4, 6)
+    before = await queries(feed)
+    assert [event.seq for event in await feed.log.read(2, 500)] == [3, 4, 5, 6]
+    assert feed.log.ends_at(6)
+    assert await queries(feed) == before
+
+
+async def test_what_is_uncertain_is_asked_for(feed: Feed) -> None:
+    """A leader whose append was refused reads what another has appended under the same number."""
+    other = EventLog(feed.database)
+    await append(feed, 1, 2)
+    await other.append([Entry(3, "theirs", "new_product", {}, [], BEGIN, {"_data": "00"})])
+    with pytest.raises(UncertainAppend):
+        await append(feed, 3, 3)
+    assert not feed.log.ends_at(2)
+    assert [event.id for event in await feed.log.read(2, 500)] == ["theirs"]
+
+
+async def test_what_was_parked_or_removed_is_not_remembered(feed: Feed) -> None:
+    """What changes in the log changes for the leader, too."""
+    await append(feed, 1, 3)
+    await feed.log.park(2, "refused")
+    assert [event.event for event in await feed.log.read(0, 500)] == ["new_product", None, "new_product"]
+    await append(feed, 4, 4)
+    await feed.log.remove(3, 500)
+    assert [event.seq for event in await feed.log.read(0, 500)] == [4]

@@ -1,5 +1,6 @@
 """A replica that may lead: the real sequencer, relay and retention, driven by hand, over calls that fail."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from api_service.database import Database
 from api_service.feed.changes import Changes, Token
-from api_service.feed.event_log import MAX_READ_BYTES, Entry, EventLog, LogEnd
+from api_service.feed.event_log import Entry, EventLog, LogEnd
 from api_service.feed.lease import FeedState, Lease
 from api_service.feed.retention import Limits, Retention
 from api_service.feed.sequencer import Sequencer
@@ -36,9 +37,9 @@ class Log(EventLog):
 
     def __init__(self, mongo: Mongo) -> None:
         self.mongo = mongo
+        self._newest = deque(maxlen=3)
 
-    async def append(self, entries: Sequence[Entry]) -> None:
-        """Append consecutive entries."""
+    async def _insert(self, entries: Sequence[Entry]) -> None:
         await query("append", lambda: self.mongo.append(entries))
 
     async def end(self) -> LogEnd:
@@ -52,8 +53,7 @@ class Log(EventLog):
         start: int = await query("history start", lambda: self.mongo.start(end, max_events))
         return start
 
-    async def read(self, after: int, limit: int, max_bytes: int = MAX_READ_BYTES) -> list[Event]:
-        """Return the next events."""
+    async def _find(self, after: int, limit: int, max_bytes: int) -> list[Event]:
         assert max_bytes > 0
         return [_event(entry) for entry in await query("read", lambda: self.mongo.read(after, limit))]
 
