@@ -48,6 +48,10 @@ def mongod(program: Path, folder: Path, port: int, name: str = "mongod") -> Prog
             *("--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             # A member that is asked to end waits so long for its clients to turn to the others: 15 s by default.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=1000"),
+            # A secondary that reads from a member which hangs would take 11 s to look for another, and until then a new
+            # primary has no majority: so long it asks, asks again, and waits for the network.
+            *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
+            *("--setParameter", "oplogRetriedFindMaxSeconds=1"),
         ),
         stop_seconds=20.0,
     )
