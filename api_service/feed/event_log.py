@@ -4,8 +4,9 @@
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from pymongo.errors import BulkWriteError
@@ -173,36 +174,38 @@ class EventLog:
         """
         if self._newest and self._newest[0].seq <= after + 1:
             newest = [_event(entry.document()) for entry in self._newest if entry.seq > after]
-            return list(_bounded(newest[:limit], max_bytes))
+            return list(takewhile(_Room(max_bytes).takes, newest[:limit]))
         return await self._find(after, limit, max_bytes)
 
     async def _find(self, after: int, limit: int, max_bytes: int) -> list[Event]:
         events: list[Event] = []
         if not limit:
             return events  # 0 is MongoDB's word for no limit
+        room = _Room(max_bytes)
         async with self._database.call():
             found = self._events.find({"_id": {"$gt": after}}, {"token": 0}).sort("_id", 1).limit(limit)
             # The server ends each of its batches at 16 MB: no more than that is ever held here.
             async for document in found.batch_size(limit):
                 event = _event(document)
-                max_bytes -= _size(event)
-                if max_bytes < 0 and events:
+                if not room.takes(event):
                     break
                 events.append(event)
             await found.close()
         return events
 
 
-def _bounded(events: Iterable[Event], max_bytes: int) -> Iterator[Event]:
-    for number, event in enumerate(events):
-        max_bytes -= _size(event)
-        if max_bytes < 0 and number:
-            return
-        yield event
+class _Room:
+    """Room for events up to a size, as JSON; and for the first one in any case."""
 
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._is_empty = True
 
-def _size(event: Event) -> int:
-    return len(event.model_dump_json().encode())
+    def takes(self, event: Event) -> bool:
+        self._left -= len(event.model_dump_json().encode())
+        takes = self._is_empty or self._left >= 0
+        self._is_empty = False
+        return takes
 
 
 def _event(document: Document) -> Event:

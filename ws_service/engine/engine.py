@@ -54,7 +54,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
             "maxPayload": settings.max_payload_bytes,
         }
         self._to_ping = Deadlines[Session](settings.ping_interval_ms / 1000, self._ping)
-        self._to_pong = Deadlines[Session](settings.ping_timeout_ms / 1000, _gone)
+        self._to_pong = Deadlines[Session](settings.ping_timeout_ms / 1000, Session.drop)
         # Those who have sent something else than the pong that is waited for: once, that is as good.
         self._reprieved: set[Session] = set()
         self._to_connect = Deadlines[Session](settings.connect_timeout_ms / 1000, Session.close)
@@ -228,12 +228,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
 
     def _is_allowed(self, request: EngineRequest) -> bool:
         origin = request.headers.get("origin")
+        if origin is None:
+            return True
         allowed = self._cors_allowed_origins(_environ(request))  # None: any
-        return origin is None or allowed is None or origin in allowed
-
-
-def _gone(session: Session) -> None:
-    session.close(at_once=True)
+        return allowed is None or origin in allowed
 
 
 async def _until_gone(receive: Receive) -> None:
