@@ -35,11 +35,11 @@ def _listen(settings: Settings) -> socket.socket:
 def _run(settings: Settings, listener: socket.socket) -> None:
     # Imported while the port is open already: it takes a second, in which clients that come back wait in the backlog.
     # Refused, they would go into another round of their back-off.
-    import uvloop  # noqa: PLC0415
+    import uvloop  # noqa: PLC0415  # see above
 
-    from shared.logs import configure_logging  # noqa: PLC0415
-    from ws_service.app import create_app  # noqa: PLC0415
-    from ws_service.server import create_server  # noqa: PLC0415
+    from shared.logs import configure_logging  # noqa: PLC0415  # see above
+    from ws_service.app import create_app  # noqa: PLC0415  # see above
+    from ws_service.server import create_server  # noqa: PLC0415  # see above
 
     configure_logging(settings, "emitter")
 

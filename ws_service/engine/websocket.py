@@ -160,6 +160,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """End the session, unless it goes on without this transport."""
         self._is_closing = True
+        self._unread = memoryview(b"")
         self._connections.discard(self)
         self._shared.to_close.discard(self)
         self._shared.to_upgrade.discard(self)
@@ -187,7 +188,7 @@ class WebSocket(asyncio.Protocol):
         self._transport.abort()
 
     def _read(self) -> None:
-        if self._is_held:
+        if self._is_held or not self._unread:
             return
         part, self._unread = self._unread[:_READ_BYTES], self._unread[_READ_BYTES:]
         self._protocol.receive_data(bytes(part))
