@@ -97,7 +97,7 @@ def decode(packet: bytes) -> Welcome | Delivered:
     assert packet.startswith(b"42"), packet
     name, *arguments = orjson.loads(packet[2:])
     if name == "welcome":
-        (greeting,) = arguments
+        greeting = arguments[0]
         position = greeting["position"]
         return Welcome(position and Position.parse(position), greeting["recovered"], greeting["replayed"])
     payload, meta, offset = arguments

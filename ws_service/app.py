@@ -8,6 +8,7 @@ from ws_service.errors import add_error_handlers
 from ws_service.ingest import endpoints as ingest
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
+from ws_service.ingest.intake import HubIntake
 from ws_service.ingest.subscriptions import Subscriptions
 from ws_service.messages import endpoints as messages
 from ws_service.settings import Settings
@@ -19,6 +20,7 @@ def create_app(settings: Settings) -> socketio.ASGIApp:
     app = FastAPI(title="Storecast emitter", version="1", redirect_slashes=False)
     app.state.settings = settings
     app.state.hub = Hub(History(settings.history_events, settings.history_bytes), Subscriptions())
+    app.state.intake = HubIntake(app.state.hub)
     app.state.sockets = Sockets(settings, app.state.hub)
     add_error_handlers(app)
     app.include_router(ingest.router)

@@ -13,9 +13,9 @@ from tests.events import event, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.engine import json, seams
-from ws_service.engine.packets import encode_numbered
+from ws_service.engine.packets import encode_part
 from ws_service.ingest.entry import Entry
-from ws_service.ingest.subscriptions import Outgoing
+from ws_service.ingest.outgoing import Outgoing, Part
 
 
 class Broken:
@@ -153,7 +153,7 @@ def test_json_is_compact_and_exact() -> None:
 def test_events_are_framed_once_for_both_transports() -> None:
     """A part is the same bytes for a thousand websockets, and the same packets for who polls."""
     part = [Outgoing(Entry.of(event(seq)), f"e1:{seq}") for seq in (1, 2)]
-    packets = encode_numbered(part)
+    packets = encode_part(Part(part))
     first = b'42["new_product",{"n":1},{"seq":1,"id":"id-1","time":"2026-01-01T00:00:00.000Z"},"e1:1"]'
     second = b'42["new_product",{"n":2},{"seq":2,"id":"id-2","time":"2026-01-01T00:00:00.000Z"},"e1:2"]'
     assert packets.payload == first + b"\x1e" + second

@@ -16,7 +16,7 @@ from tests.model.network import query
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
-from ws_service.ingest.subscriptions import Part
+from ws_service.ingest.outgoing import Part
 from ws_service.sockets import recovery
 from ws_service.sockets.requests import Handshake
 

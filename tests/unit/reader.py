@@ -3,7 +3,8 @@
 from typing import Any
 
 from ws_service.ingest.history import History
-from ws_service.ingest.subscriptions import Outgoing, Part, Subscription
+from ws_service.ingest.outgoing import Note, Outgoing, Part
+from ws_service.ingest.subscriptions import Subscription
 
 
 class Reader:
@@ -18,9 +19,9 @@ class Reader:
         """Take what all who are live are sent."""
         self.parts.append(part)
 
-    def send(self, packets: Any) -> None:
+    def send(self, note: Note) -> None:
         """Take what has no number."""
-        self.messages.append(packets)
+        self.messages.append(note)
 
     def wake(self) -> None:
         """Remember it: reading is up to the test."""

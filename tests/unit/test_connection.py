@@ -9,13 +9,14 @@ from tests.events import EPOCH, closing, entry, event, history, live
 from tests.session import Delivered, Session, Welcome
 from tests.unit.exploring import Choose, every_run
 from ws_service import metrics
-from ws_service.engine.packets import encode_event
+from ws_service.engine.packets import encode_part
 from ws_service.ingest import history as history_module
 from ws_service.ingest import hub as hub_module
 from ws_service.ingest import subscriptions
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
-from ws_service.ingest.subscriptions import Outgoing, Part, Subscriptions
+from ws_service.ingest.outgoing import Note, Outgoing, Part
+from ws_service.ingest.subscriptions import Subscriptions
 from ws_service.sockets.connection import Connection
 from ws_service.sockets.recovery import Start
 
@@ -139,9 +140,9 @@ def test_what_is_the_same_for_many_is_encoded_once() -> None:
     one, other = Socket(hub, at(0)), Socket(hub, at(0))
     part = Part([Outgoing(entry(1), f"{EPOCH}:1")])
     one.connection.write(part)
-    encoded = part.encoded
+    encoded = part.form(encode_part)
     other.connection.write(part)
-    assert part.encoded is encoded
+    assert part.form(encode_part) is encoded
     assert one.received == other.received != []
 
 
@@ -149,7 +150,7 @@ def test_a_message_without_a_number_is_sent_at_once() -> None:
     """What has no number waits for nothing but what its transport has been given before."""
     socket = Socket(open_hub(2), at(0))
     socket.connection.greet()
-    socket.connection.send(encode_event("welcome", {"position": None, "recovered": False, "replayed": 7}))
+    socket.connection.send(Note("welcome", b'{"position":null,"recovered":false,"replayed":7}'))
     socket.turns()
     assert socket.heard == [1, 2]
     assert socket.received[2] == Welcome(None, recovered=False, replayed=7)

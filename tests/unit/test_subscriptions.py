@@ -11,7 +11,8 @@ from ws_service.ingest import history as history_module
 from ws_service.ingest import subscriptions as module
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History
-from ws_service.ingest.subscriptions import FellBehind, Outgoing, Part, Subscription, Subscriptions
+from ws_service.ingest.outgoing import Outgoing, Part
+from ws_service.ingest.subscriptions import FellBehind, Subscription, Subscriptions
 
 
 def filled(*topics_of_each: str, max_events: int = 1000) -> History:

@@ -3,13 +3,13 @@
 https://socket.io/docs/v4/engine-io-protocol and https://socket.io/docs/v4/socket-io-protocol
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from websockets.frames import Frame, Opcode
 
-from ws_service.ingest.subscriptions import Outgoing
+from ws_service.ingest.outgoing import Note, Outgoing, Part
 
 SEPARATOR = b"\x1e"
 """Stands between the packets of a long-polling payload."""
@@ -38,8 +38,17 @@ PROBED = Packets([b"3probe"])
 
 
 def encode_event(name: str, *arguments: Any) -> Packets:
-    """Return an event without a number."""
+    """Return an event with its arguments."""
     return Packets([b"42" + orjson.dumps([name, *arguments])])
+
+
+def encode_note(note: Note) -> Packets:
+    """Return an event without a number, as `(payload, meta)` under its name."""
+    # Never a string at the end: the stock client would take it for the offset to recover from.
+    ack = b"" if note.ack is None else b"%d" % note.ack
+    return Packets(
+        [b"42" + ack + orjson.dumps([note.event, orjson.Fragment(note.payload), orjson.Fragment(note.meta)])]
+    )
 
 
 def encode_connect(sid: str, pid: str) -> Packets:
@@ -58,9 +67,9 @@ def encode_ack(number: int, answer: Any) -> Packets:
     return Packets([b"43%d" % number + orjson.dumps([answer])])
 
 
-def encode_numbered(events: Iterable[Outgoing]) -> Packets:
+def encode_part(part: Part) -> Packets:
     """Return numbered events, each as `(payload, meta, offset)` under its name."""
-    return Packets([_numbered(each) for each in events])
+    return Packets([_numbered(each) for each in part.events])
 
 
 def _numbered(outgoing: Outgoing) -> bytes:

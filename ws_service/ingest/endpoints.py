@@ -7,7 +7,7 @@ from ws_service import metrics
 from ws_service.calls import Body, parse, require_secret
 from ws_service.errors import Malformed
 from ws_service.ingest.entry import Unencodable
-from ws_service.ingest.hub import Hub
+from ws_service.ingest.intake import Intake
 
 router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
 
@@ -15,19 +15,19 @@ router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
 @router.post(EVENTS_PATH, responses={409: {"model": EmitterPosition}})
 async def take(body: Body, request: Request, response: Response) -> EmitterPosition:
     """Take the next events; 409 with the position where they do not follow it."""
-    hub: Hub = request.app.state.hub
+    intake: Intake = request.app.state.intake
     try:
-        taken = hub.take(parse(Batch, body))
+        taken, position = await intake.take(parse(Batch, body))
     except Unencodable as error:
         raise Malformed(str(error)) from None
     if not taken:
         metrics.conflicts.inc()
         response.status_code = 409
-    return hub.answer()
+    return position
 
 
 @router.get(POSITION_PATH)
 async def position(request: Request) -> EmitterPosition:
     """Say how far the emitter has come."""
-    hub: Hub = request.app.state.hub
-    return hub.answer()
+    intake: Intake = request.app.state.intake
+    return await intake.position()

@@ -1,6 +1,7 @@
 """Where numbered events arrive and those who subscribed are told. It knows no transport and no socket library."""
 
 import asyncio
+from collections.abc import Sequence
 
 from shared.emitter_api import Batch, EmitterPosition
 from shared.events import Position
@@ -46,10 +47,13 @@ class Hub:
         """
         # Encoded before anything is changed: what cannot be is refused whole.
         entries = [Entry.of(event) for event in batch.events]
-        return self._take_history(batch, entries) if batch.history else self._take_live(batch, entries)
+        if batch.history:
+            return self.take_history(batch.epoch, entries, batch.position)
+        return self.take_live(batch.epoch, entries)
 
-    def _take_live(self, batch: Batch, entries: list[Entry]) -> bool:
-        if self.position is None or batch.epoch != self._epoch:
+    def take_live(self, epoch: str, entries: Sequence[Entry]) -> bool:
+        """Take the next events and tell who subscribed; False if they do not follow the position."""
+        if self.position is None or epoch != self._epoch:
             return False
         before = self.history.last
         news = [event for event in entries if event.seq > before]
@@ -59,17 +63,21 @@ class Hub:
             self.history.append(event)
         metrics.position.set(self.history.last)
         if sum(event.size for event in news) <= CHUNK_BYTES:
-            self.subscriptions.publish(news, Position(batch.epoch, self.history.last))
+            self.subscriptions.publish(news, Position(epoch, self.history.last))
         else:
             # Written to every socket at once it would wait in the transports of all that are slow.
             self.subscriptions.announce(news, before)
         return True
 
-    def _take_history(self, batch: Batch, entries: list[Entry]) -> bool:
-        if self.position is not None and batch.epoch == self._epoch and not self._out_of_reach(batch):
+    def take_history(self, epoch: str, entries: Sequence[Entry], position: int | None) -> bool:
+        """Take the recent past, in parts, of which the last one comes with the `position` that it ends at.
+
+        It is never broadcast. False if it does not follow, or if there is a memory already that can go on without.
+        """
+        if self.position is not None and epoch == self._epoch and not self._out_of_reach(entries):
             return False
-        if self.position is not None or batch.epoch != self._epoch:
-            self._forget(batch.epoch)
+        if self.position is not None or epoch != self._epoch:
+            self._forget(epoch)
         news = [event for event in entries if event.seq > self.history.last]
         if news and not _follow(news, self.history.last):
             # Another relay began anew and further on: its history is the one that will be completed.
@@ -78,7 +86,7 @@ class Hub:
             return False
         for event in news:
             self.history.append(event)
-        return batch.position is None or self._close_handover(batch.position)
+        return position is None or self._close_handover(position)
 
     def _close_handover(self, position: int) -> bool:
         if self.history.is_empty:
@@ -92,10 +100,10 @@ class Hub:
                 subscription.begin(Position(str(self._epoch), position))
         return True
 
-    def _out_of_reach(self, batch: Batch) -> bool:
+    def _out_of_reach(self, entries: Sequence[Entry]) -> bool:
         # The log itself does not hold any more what comes next here. A stale relay cannot cause this: its history ends
         # before the position.
-        return bool(batch.events) and batch.events[0].seq > self.history.last + 1
+        return bool(entries) and entries[0].seq > self.history.last + 1
 
     def _forget(self, epoch: str) -> None:
         """Begin without memory: the sockets cannot be given what comes next, so that they have to come again."""

@@ -4,25 +4,19 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 from shared.events import EVERYONE, Position
 from ws_service import metrics
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History, is_for
+from ws_service.ingest.outgoing import Note, Outgoing, Part
 
 CHUNK_BYTES = 256 * 1024
 
 
 class FellBehind(Exception):
     """What the socket has not heard yet cannot be given to it any more."""
-
-
-class Outgoing(NamedTuple):
-    """An event for one socket, and the offset from which the socket can be resumed once it has heard it."""
-
-    event: Entry
-    offset: str
 
 
 class _Replay:
@@ -43,24 +37,14 @@ class _Replay:
         return not any(self._heard.get(topic, event.seq) < event.seq for topic in event.topics)
 
 
-class Part:
-    """Events for one socket or for many, in order. `encoded` is what a transport has made of them, once for all."""
-
-    __slots__ = ("encoded", "events")
-
-    def __init__(self, events: Sequence[Outgoing]) -> None:
-        self.events = events
-        self.encoded: Any = None
-
-
 class Listener(Protocol):
     """The socket behind a subscription."""
 
     def write(self, part: Part) -> None:
         """Send what all who are live on the same topics are sent."""
 
-    def send(self, packets: Any) -> None:
-        """Send what has no number, encoded for the socket's transport."""
+    def send(self, note: Note) -> None:
+        """Send what has no number."""
 
     def wake(self) -> None:
         """Take what there is with `Subscription.next_part`, until nothing is left; not before this call returns."""

@@ -6,9 +6,10 @@ from typing import Protocol
 import structlog
 
 from ws_service import metrics
-from ws_service.engine.packets import Packets, encode_event, encode_numbered
+from ws_service.engine.packets import Packets, encode_event, encode_note, encode_part
 from ws_service.ingest.hub import Hub
-from ws_service.ingest.subscriptions import FellBehind, Part, Subscription
+from ws_service.ingest.outgoing import Note, Part
+from ws_service.ingest.subscriptions import FellBehind, Subscription
 from ws_service.sockets.recovery import Start
 
 _log = structlog.get_logger(__name__)
@@ -80,15 +81,13 @@ class Connection:
         self._hub.subscriptions.remove(self.subscription)
         self.subscription.end()
 
-    def send(self, packets: Packets) -> None:
+    def send(self, note: Note) -> None:
         """Send what has no number."""
-        self._session.send(packets)
+        self._session.send(note.form(encode_note))
 
     def write(self, part: Part) -> None:
         """Send what all who are live on the same topics are sent: encoded once."""
-        if part.encoded is None:
-            part.encoded = encode_numbered(part.events)
-        self._session.send(part.encoded)
+        self._session.send(part.form(encode_part))
 
     def wake(self) -> None:
         """Read on in a turn of its own: whoever wakes may be in the middle of a change."""
@@ -130,4 +129,4 @@ class Connection:
             "recovered": recovered,
             "replayed": replayed,
         }
-        self.send(encode_event("welcome", welcome))
+        self._session.send(encode_event("welcome", welcome))

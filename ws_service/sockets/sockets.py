@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
@@ -11,10 +12,10 @@ from shared.emitter_api import Message
 from shared.events import Position
 from shared.problems import field_errors, problem
 from ws_service import metrics
-from ws_service.engine.packets import encode_event
 from ws_service.engine.server import SocketServer
 from ws_service.engine.session import Session
 from ws_service.ingest.hub import Hub
+from ws_service.ingest.outgoing import Note
 from ws_service.ingest.subscriptions import Subscription
 from ws_service.settings import Settings
 from ws_service.sockets import recovery
@@ -41,10 +42,9 @@ class Sockets:
         """Send an unnumbered message now; return how many sockets it went to."""
         subscriptions = self._hub.subscriptions
         wanted = subscriptions.everyone() if message.to is None else subscriptions.of(message.to)
-        # Never a string at the end: the stock client would take it for the offset to recover from.
-        packets = encode_event(message.event, message.payload, {})
+        note = Note(message.event, orjson.dumps(message.payload))
         for subscription in wanted:
-            subscription.listener.send(packets)
+            subscription.listener.send(note)
         metrics.messages.inc(len(wanted))
         return len(wanted)
 
