@@ -14,6 +14,8 @@ from api_service.errors import DatabaseUnavailable, add_error_handlers
 from api_service.feed import endpoints as events
 from api_service.feed.lease import Lease
 from api_service.leader import Leader
+from api_service.messages import endpoints as messages
+from api_service.messages.messenger import Messenger
 from api_service.middleware import BodyLimit, RequestMetrics
 from api_service.page import endpoints as page
 from api_service.products import endpoints as products
@@ -34,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     app.include_router(products.router)
     app.include_router(events.router)
+    app.include_router(messages.router)
     app.include_router(health.router)
     app.include_router(page.router)
     app.mount("/static", page.static_files())
@@ -43,7 +46,11 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    async with open_database(settings) as database, EmitterClient.connect(settings) as emitter:
+    async with (
+        open_database(settings) as database,
+        EmitterClient.connect(settings) as emitter,
+        Messenger.connect(settings) as app.state.messenger,
+    ):
         lease = Lease(database, settings.instance)
         prepare = partial(prepare_schema, database, lease)
         try:

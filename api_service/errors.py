@@ -9,7 +9,10 @@ ApiError
 +-- WrongMediaType       415
 +-- Invalid              422  a field breaks its rule
 |   +-- KeyReused        422  the idempotency key came with another body before
-+-- DatabaseUnavailable  503  with Retry-After
++-- EmitterRefused       422, or the emitter's own 4xx: it does not take a message
++-- Unavailable          503  with Retry-After
+    +-- DatabaseUnavailable
+    +-- EmitterDown
 
 The errors of pymongo become ours in `database.py`, and nowhere else.
 """
@@ -99,10 +102,28 @@ class KeyReused(Invalid):
     """An idempotency key names one request only."""
 
 
-class DatabaseUnavailable(ApiError):
-    """MongoDB did not answer in time. Whether a write was stored is unknown: retry with an Idempotency-Key."""
+class EmitterRefused(ApiError):
+    """The emitter does not take a message, and says why, with a status of its own."""
+
+    status = 422
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), status: int = status) -> None:
+        self.status = status
+        super().__init__(detail, errors)
+
+
+class Unavailable(ApiError):
+    """What the request needs is not there now."""
 
     status = 503
+
+
+class DatabaseUnavailable(Unavailable):
+    """MongoDB did not answer in time. Whether a write was stored is unknown: retry with an Idempotency-Key."""
+
+
+class EmitterDown(Unavailable):
+    """No emitter carried a message out, as far as is known."""
 
 
 _SEND_JSON = "send JSON in UTF-8, without huge numbers and without deep nesting"
@@ -121,7 +142,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def on_api_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)  # noqa: S101  # as registered below
-        headers = {"Retry-After": "1"} if isinstance(error, DatabaseUnavailable) else None
+        headers = {"Retry-After": "1"} if isinstance(error, Unavailable) else None
         return JSONResponse(error.problem(), error.status, headers, CONTENT_TYPE)
 
     async def on_validation_error(request: Request, error: Exception) -> JSONResponse:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from api_service import metrics
-from api_service.backoff import Backoff
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
@@ -18,6 +17,7 @@ from api_service.relay.backlog import measure_backlog
 from api_service.relay.emitter_client import EmitterClient
 from api_service.relay.relay import HistoryBounds, LogBehind, Relay
 from api_service.settings import Settings
+from shared.backoff import Backoff
 
 LOOK_EVERY_S = 0.25
 RENEW_EVERY_S = 1.0

@@ -15,6 +15,7 @@ class Settings(ServiceSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     # A secret because it may carry a password. The database is the one it names, else `storecast`.
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/storecast")
+    # One, or several with commas: the next one is called when one does not answer.
     emitter_url: str = "http://127.0.0.1:9000"
     # Where browsers find the emitter when it is not on the page's own origin.
     public_ws_url: str = ""
@@ -29,9 +30,13 @@ class Settings(ServiceSettings):
 
     @field_validator("emitter_url")
     @classmethod
-    def _an_http_url(cls, url: str) -> str:
-        _URL.validate_python(url)
-        return url.rstrip("/")
+    def _http_urls(cls, urls: str) -> str:
+        return ",".join(_an_http_url(url.strip()) for url in urls.split(","))
+
+    @property
+    def emitter_urls(self) -> list[str]:
+        """Each emitter's URL."""
+        return self.emitter_url.split(",")
 
     @field_validator("public_ws_url")
     @classmethod
@@ -40,3 +45,8 @@ class Settings(ServiceSettings):
         if url and (parsed := _URL.validate_python(url)) and ((parsed.path or "/") != "/" or parsed.query):
             raise ValueError("give the origin alone, like https://shop.example")
         return url.rstrip("/")
+
+
+def _an_http_url(url: str) -> str:
+    _URL.validate_python(url)
+    return url.rstrip("/")

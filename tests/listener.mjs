@@ -2,7 +2,8 @@
 //
 //   node listener.mjs '{"url": "http://127.0.0.1:8080", "count": 2, "options": {"path": "/websocket-service"}}'
 //
-// `options` are those of io(). Commands come as JSON lines on standard input; its end is the end of the clients too:
+// `options` are those of io(). An event that wants to be acknowledged is: with {"client", "heard"}. Commands come as JSON
+// lines on standard input; its end is the end of the clients too:
 //   {"do": "drop", "client": 0}                                    cut the connection; the client comes back by itself
 //   {"do": "emit", "client": 0, "id": 7, "event": "subscribe", "args": [...]}   emit, and say the acknowledgement
 import { createInterface } from "node:readline";
@@ -21,7 +22,11 @@ const listen = (client) => {
   socket.on("connect", () => say(client, "connect", { id: socket.id, recovered: socket.recovered }));
   socket.on("disconnect", (reason) => say(client, "disconnect", { reason }));
   socket.on("connect_error", (error) => say(client, "connect_error", { message: error.message, data: error.data }));
-  socket.onAny((event, ...args) => say(client, "event", { event, args }));
+  socket.onAny((event, ...args) => {
+    const acknowledge = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    say(client, "event", { event, args });
+    acknowledge?.({ client, heard: event });
+  });
   return socket;
 };
 

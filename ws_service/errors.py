@@ -1,9 +1,12 @@
 """The errors of the emitter's HTTP calls, each answered with a problem document (RFC 9457).
 
 CallError
-+-- Unauthorized   401  the emitter secret is missing or wrong
-+-- BodyTooLarge   413
-+-- Malformed      422  the body breaks the contract
++-- Unauthorized     401  the emitter secret is missing or wrong
++-- BodyTooLarge     413
++-- Forbidden        403  the page that asks is not one of ours
++-- Malformed        422  the body or the query breaks the contract
++-- UpgradeRequired  426  a websocket is spoken here
++-- Unavailable      503  what the call needs is not there now: try again
 """
 
 from collections.abc import Sequence
@@ -37,10 +40,31 @@ class BodyTooLarge(CallError):
     status = 413
 
 
+class Forbidden(CallError):
+    """A page of this origin may not listen."""
+
+    status = 403
+
+
 class Malformed(CallError):
-    """The body is not what the contract says."""
+    """The body, or the query, is not what the contract says."""
 
     status = 422
+
+
+class UpgradeRequired(CallError):
+    """This is spoken over a websocket alone."""
+
+    status = 426
+
+
+class Unavailable(CallError):
+    """Something that the call needs does not answer."""
+
+    status = 503
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
 
 
 def add_error_handlers(app: FastAPI) -> None:

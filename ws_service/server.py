@@ -6,41 +6,48 @@ import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
-import socketio
 import uvicorn
 
+from ws_service.engine.asgi import SocketApp
 from ws_service.engine.engine import Engine
-from ws_service.engine.websocket import HttpProtocol, WebSockets
+from ws_service.engine.http import Http, HttpProtocol
+from ws_service.engine.websocket import WebSockets
+from ws_service.listeners.listeners import Listeners
+from ws_service.listeners.raw import RawSockets
 from ws_service.settings import Settings
 
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling, which would end the process by the signal instead of with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, engine: Engine) -> None:
+    def __init__(self, config: uvicorn.Config, engine: Engine, listeners: Listeners) -> None:
         super().__init__(config)
         self._engine = engine
+        self._listeners = listeners
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the sessions first: a poll would be waited for, and then be cancelled with a traceback."""
+        """End what goes on for ever first: it would be waited for, and then be cancelled with a traceback."""
         self._engine.close_all()
+        self._listeners.shutdown()
         await super().shutdown(sockets)
 
 
-def create_server(settings: Settings, app: socketio.ASGIApp) -> uvicorn.Server:
+def create_server(settings: Settings, app: SocketApp) -> uvicorn.Server:
     """Return a server, not yet listening."""
-    engine = app.engineio_server.eio
-    websockets = WebSockets(engine, settings)
+    engine: Engine = app.engineio_server.eio
+    listeners: Listeners = app.other_asgi_app.state.listeners
+    path = settings.socket_path.rstrip("/")
+    http = Http({path: WebSockets(engine, settings), f"{path}/raw": RawSockets(listeners)})
     return _Server(
         uvicorn.Config(
             app,
             # uvicorn calls what stands here, class or not, for each connection.
-            http=cast("Any", functools.partial(HttpProtocol, websockets, settings.socket_path)),
-            lifespan="off",
+            http=cast("Any", functools.partial(HttpProtocol, http)),
+            lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -49,4 +56,5 @@ def create_server(settings: Settings, app: socketio.ASGIApp) -> uvicorn.Server:
             timeout_graceful_shutdown=3,
         ),
         engine,
+        listeners,
     )

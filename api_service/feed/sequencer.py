@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from api_service import metrics
-from api_service.backoff import Backoff
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.changes import ANSWER_S, CATCH_UP_S, Changes, Token, TokenLost, open_changes
 from api_service.feed.event_log import EventLog, UncertainAppend
 from api_service.feed.lease import Lease
 from api_service.feed.numbering import Numbered, number, resync
+from shared.backoff import Backoff
 
 CHECKPOINT_EVERY_S = 10.0
 

@@ -5,8 +5,9 @@ EmitterError
 +-- BatchRefused        the emitter cannot take these events at all
 """
 
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
 import httpx
@@ -33,20 +34,25 @@ class BatchRefused(EmitterError):
 
 
 class EmitterClient:
-    """Calls to one emitter, each with a deadline."""
+    """Calls to the emitters, each with a deadline: to one of them, until that one is unavailable."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, *emitters: httpx.AsyncClient) -> None:
+        self._emitters = deque(emitters)
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, settings: Settings) -> AsyncIterator[Self]:
         """Keep connections open for as long as the context lasts. Nothing is connected before the first call."""
         authorization = {"Authorization": f"Bearer {settings.emitter_secret.get_secret_value()}"}
-        async with httpx.AsyncClient(
-            base_url=settings.emitter_url, headers=authorization, timeout=_TIMEOUT, trust_env=False
-        ) as http:
-            yield cls(http)
+        async with AsyncExitStack() as stack:
+            yield cls(
+                *[
+                    await stack.enter_async_context(
+                        httpx.AsyncClient(base_url=url, headers=authorization, timeout=_TIMEOUT, trust_env=False)
+                    )
+                    for url in settings.emitter_urls
+                ]
+            )
 
     async def position(self) -> EmitterPosition:
         """Ask how far the emitter has come."""
@@ -58,7 +64,15 @@ class EmitterClient:
 
     async def _call(self, method: str, path: str, body: str | None) -> EmitterPosition:
         try:
-            response = await self._http.request(
+            return await self._ask(self._emitters[0], method, path, body)
+        except EmitterUnavailable:
+            # Not now, but at the next call: where that one is, is for the caller to ask.
+            self._emitters.rotate(-1)
+            raise
+
+    async def _ask(self, http: httpx.AsyncClient, method: str, path: str, body: str | None) -> EmitterPosition:
+        try:
+            response = await http.request(
                 method, path, content=body, headers={"Content-Type": "application/json"} if body else None
             )
         except httpx.HTTPError as error:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import structlog
 
 from api_service import metrics
-from api_service.backoff import Backoff
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
 from api_service.relay.emitter_client import BatchRefused, EmitterClient, EmitterError, EmitterUnavailable
 from api_service.relay.refusals import find_refused, spread, versions_disagree
+from shared.backoff import Backoff
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Batch, EmitterPosition
 from shared.events import Event
 

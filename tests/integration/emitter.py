@@ -28,13 +28,12 @@ def settings(**fields: Any) -> Settings:
 
 
 class Emitter:
-    """A running emitter, and the relay's end of its calls."""
+    """A running emitter, and the relay's end of its calls. `state` is its application's, if it runs in this process."""
 
-    def __init__(self, address: str, hub: Hub, sockets: Sockets, http: httpx.AsyncClient) -> None:
+    def __init__(self, address: str, state: Any, http: httpx.AsyncClient) -> None:
         self.address = address
-        self.hub = hub
-        self.sockets = sockets
         self.http = http
+        self._state = state
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -52,10 +51,22 @@ class Emitter:
         try:
             async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
                 await eventually(lambda: server.started, message="the emitter listens")
-                yield cls(address, state.hub, state.sockets, http)
+                yield cls(address, state, http)
         finally:
             server.should_exit = True
             await serving
+
+    @property
+    def hub(self) -> Hub:
+        """What it knows."""
+        hub: Hub = self._state.hub
+        return hub
+
+    @property
+    def sockets(self) -> Sockets:
+        """Its Socket.IO clients."""
+        sockets: Sockets = self._state.sockets
+        return sockets
 
     async def post(self, batch: Batch) -> httpx.Response:
         """Hand a batch over as the relay does."""
@@ -86,6 +97,8 @@ class RawClient:
 
     def __init__(self, websocket: ClientConnection) -> None:
         self.websocket = websocket
+        # The socket's public id, once it is connected.
+        self.sid: str | None = None
 
     async def send(self, packet: str) -> None:
         """Send a packet."""
@@ -104,7 +117,9 @@ class RawClient:
         """Return the data of the CONNECT answer that comes next."""
         packet = await self.receive()
         assert packet.startswith("40"), packet
-        return dict(json.loads(packet[2:]))
+        answer = dict(json.loads(packet[2:]))
+        self.sid = answer["sid"]
+        return answer
 
     async def refused(self) -> dict[str, Any]:
         """Return the data of the CONNECT_ERROR that comes next."""
@@ -118,6 +133,15 @@ class RawClient:
         assert packet.startswith("42"), packet
         return list(json.loads(packet[2:]))
 
+    async def asked(self) -> tuple[int, list[Any]]:
+        """Return the next event, which wants to be acknowledged, and the number to do it with."""
+        number, bracket, arguments = (await self.receive()).removeprefix("42").partition("[")
+        return int(number), list(json.loads(bracket + arguments))
+
+    async def acknowledge(self, number: int, *arguments: Any) -> None:
+        """Acknowledge an event."""
+        await self.send(f"43{number}{json.dumps(arguments)}")
+
     async def seqs(self, count: int) -> list[int]:
         """Return the numbers of the next events."""
         return [(await self.event())[2]["seq"] for _ in range(count)]
@@ -128,6 +152,10 @@ class RawClient:
         name, greeting = await self.event()
         assert name == "welcome"
         return dict(greeting)
+
+    async def say(self, event: str, *arguments: Any) -> None:
+        """Send an event that wants no acknowledgement."""
+        await self.send("42" + json.dumps([event, *arguments]))
 
     async def call(self, event: str, *arguments: Any) -> Any:
         """Send an event and return its acknowledgement, which comes next."""

@@ -13,7 +13,7 @@ from tests.events import event, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service import metrics
-from ws_service.engine import websocket
+from ws_service.engine import http
 from ws_service.engine.polling import HIGH_WATER_BYTES
 from ws_service.engine.session import MOST_WAITING
 from ws_service.ingest.subscriptions import CHUNK_BYTES
@@ -177,7 +177,7 @@ async def test_a_burst_in_one_request_is_answered_in_order(emitter: Emitter) -> 
 
 async def test_who_sends_no_request_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that begin nothing, or half a request, end after a while; who is connected stays."""
-    monkeypatch.setattr(websocket, "REQUEST_S", 0.5)
+    monkeypatch.setattr(http, "REQUEST_S", 0.5)
     async with Emitter.running() as emitter:
         await emitter.open()
         host, port = emitter.address.split(":")

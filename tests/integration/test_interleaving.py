@@ -194,7 +194,7 @@ async def test_nothing_can_come_between_the_handover_and_what_is_live(emitter: E
             await asyncio.wait_for(client.welcome(), WAITING_S)
         most = steps.taken
     for at in range(most):
-        emitter.hub._forget("none")  # noqa: SLF001  # what a restart does to it
+        emitter.hub.forget("none")  # what a restart does to it
         hand_over = HandOver(emitter, at)
         async with steps.counted(hand_over), emitter.client({"after": f"{EPOCH}:2"}) as client:
             knocking = asyncio.create_task(client.welcome())

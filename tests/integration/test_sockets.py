@@ -144,7 +144,7 @@ async def test_an_unknown_event_is_answered(emitter: Emitter) -> None:
     """A client that calls what there is not is not left waiting."""
     async with emitter.client() as client:
         await client.welcome()
-        assert (await client.call("publish", 1))["error"]["status"] == 404
+        assert (await client.call("shout", 1))["error"]["status"] == 404
 
 
 async def test_a_socket_that_goes_leaves_nothing_behind(emitter: Emitter) -> None:

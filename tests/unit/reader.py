@@ -14,6 +14,7 @@ class Reader:
         self.parts: list[Part] = []
         self.messages: list[Any] = []
         self.is_woken = False
+        self.is_dropped = False
 
     def write(self, part: Part) -> None:
         """Take what all who are live are sent."""
@@ -22,6 +23,10 @@ class Reader:
     def send(self, note: Note) -> None:
         """Take what has no number."""
         self.messages.append(note)
+
+    def drop(self) -> None:
+        """Be closed."""
+        self.is_dropped = True
 
     def wake(self) -> None:
         """Remember it: reading is up to the test."""

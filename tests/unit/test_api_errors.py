@@ -7,7 +7,7 @@ from fastapi import FastAPI, Header
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from api_service.errors import ApiError, DatabaseUnavailable, Invalid, NotFound, add_error_handlers
+from api_service.errors import ApiError, Invalid, NotFound, Unavailable, add_error_handlers
 from api_service.middleware import MAX_BODY_BYTES, BodyLimit, RequestMetrics
 from shared.problems import CONTENT_TYPE, FieldError
 
@@ -74,11 +74,11 @@ async def test_every_error_of_ours_is_a_problem_document(http: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("error", _ERRORS)
-async def test_only_a_database_that_is_away_is_worth_a_retry(http: httpx.AsyncClient, error: type[ApiError]) -> None:
+async def test_only_what_is_away_for_a_while_is_worth_a_retry(http: httpx.AsyncClient, error: type[ApiError]) -> None:
     """`Retry-After` stands where trying again may help, and nowhere else."""
     response = await http.get(f"/errors/{error.__name__}")
 
-    assert ("Retry-After" in response.headers) is issubclass(error, DatabaseUnavailable)
+    assert ("Retry-After" in response.headers) is issubclass(error, Unavailable)
 
 
 async def test_a_fault_of_ours_tells_nothing_of_our_insides(http: httpx.AsyncClient) -> None:

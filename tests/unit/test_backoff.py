@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_service.backoff import CAP_S, Backoff, delay_s
+from shared.backoff import CAP_S, Backoff, delay_s
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))

@@ -50,6 +50,13 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert emitter.allowed_origins == ("https://shop.example",)
 
 
+def test_there_may_be_several_emitters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API is told of all of them, with commas between their URLs."""
+    monkeypatch.setenv("STORECAST_EMITTER_URL", "http://a:9000/, http://b:9000")
+
+    assert ApiSettings.load().emitter_urls == ["http://a:9000", "http://b:9000"]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_secret_is_required(service: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch) -> None:
     """No service runs with a secret that everybody knows."""
@@ -94,6 +101,10 @@ def test_a_secret_that_cannot_be_used_is_refused_and_not_shown(
         *[(service, "LOG_FORMAT", "xml") for service in SERVICES],
         *[(service, "HISTORY_EVENTS", "-1") for service in SERVICES],
         *[(ApiSettings, "EMITTER_URL", value) for value in ("emitter:9000", "ftp://h", "http://u:hunter2@h:99999")],
+        *[
+            (ApiSettings, "EMITTER_URL", value)
+            for value in ("http://a:9000,", "http://a:9000,b:9000", "http://a http://b")
+        ],
         *[(ApiSettings, "PUBLIC_WS_URL", value) for value in ("ws", "javascript:alert(1)")],
         *[(ApiSettings, "DATABASE_TIMEOUT_MS", value) for value in ("0", "60001", "5s")],
         (ApiSettings, "STARTUP_TIMEOUT_MS", "0"),

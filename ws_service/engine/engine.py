@@ -4,7 +4,8 @@ A subclass of python-engineio's, of which it keeps the options, the session ids 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import engineio
@@ -59,6 +60,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         self._reprieved: set[Session] = set()
         self._to_connect = Deadlines[Session](settings.connect_timeout_ms / 1000, Session.close)
         self._to_tell = Deadlines[Session](_TELL_S, self._forget)
+        self.admits: Callable[[], bool] = lambda: True
         # The loop itself keeps no hold of its tasks.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -147,18 +149,32 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
 
     # Requests.
 
+    def is_allowed(self, request: EngineRequest) -> bool:
+        """Tell whether the page that a request comes from, if it is a page, may listen."""
+        origin = request.headers.get("origin")
+        if origin is None:
+            return True
+        allowed = self._cors_allowed_origins(_environ(request))  # None: any
+        return allowed is None or origin in allowed
+
+    def cors_headers(self, request: EngineRequest) -> list[tuple[str, str]]:
+        """Return the headers by which a page of an allowed origin may read the answer."""
+        headers: list[tuple[str, str]] = self._cors_headers(_environ(request))
+        return headers
+
     def check(self, request: EngineRequest) -> Session | None:
         """Return the session that a request belongs to; None for a new one; raise Refused."""
-        if not self._is_allowed(request):
+        if not self.is_allowed(request):
             # Above all for websockets, for which browsers have no such rule.
             raise Refused(3, "the page's origin is not allowed: STORECAST_ALLOWED_ORIGINS")
-        return check(request, self.sockets)
+        session = check(request, self.sockets)
+        if session is None and not self.admits():
+            raise Refused(3, "this emitter takes no new clients now", HTTPStatus.SERVICE_UNAVAILABLE)
+        return session
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to the engine's path: long-polling, or a handshake that is none."""
-        request = EngineRequest.of(
-            scope["method"], scope["query_string"], scope["headers"], scope["scheme"], is_upgrade=False
-        )
+        request = EngineRequest.of_scope(scope)
         try:
             answer = await self._answer(request, receive)
         except Refused as refused:
@@ -168,7 +184,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         headers = [("Content-Length", str(len(answer.body))), ("Cache-Control", "no-store")]
         if answer.content_type:
             headers.append(("Content-Type", answer.content_type))
-        headers += self._cors_headers(_environ(request))
+        headers += self.cors_headers(request)
         encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
         await send({"type": "http.response.body", "body": answer.body})
@@ -225,13 +241,6 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
                 return None
             if not message.get("more_body"):
                 return bytes(body)
-
-    def _is_allowed(self, request: EngineRequest) -> bool:
-        origin = request.headers.get("origin")
-        if origin is None:
-            return True
-        allowed = self._cors_allowed_origins(_environ(request))  # None: any
-        return allowed is None or origin in allowed
 
 
 async def _until_gone(receive: Receive) -> None:

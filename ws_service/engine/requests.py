@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
+from starlette.types import Scope
 
 from ws_service.engine.session import Session
 
@@ -18,6 +19,9 @@ _TRANSPORTS = {"polling", "websocket"}
 
 class Refused(Exception):
     """A request that breaks the protocol."""
+
+    content_type = "text/plain; charset=utf-8"
+    """Of the message, where it is the answer to a handshake."""
 
     def __init__(self, code: int, message: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
@@ -51,6 +55,11 @@ class EngineRequest(NamedTuple):
             read[key] = f"{read[key]},{text}" if key in read else text
         parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         return cls(method, parameters, read, scheme, is_upgrade)
+
+    @classmethod
+    def of_scope(cls, scope: Scope) -> "EngineRequest":
+        """Read a request that came by ASGI."""
+        return cls.of(scope["method"], scope["query_string"], scope["headers"], scope["scheme"], is_upgrade=False)
 
 
 def check(request: EngineRequest, sessions: Mapping[str, Session]) -> Session | None:

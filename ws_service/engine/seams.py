@@ -17,6 +17,7 @@ SEAMS = {
     # `HttpToolsProtocol.handle_websocket_upgrade`, called once the head of an upgrade request was read, with `scope`,
     # `url`, `headers`, `connections` and `transport` as they are then; what was received behind it is not handed on.
     # `ServerState.connections`, whose members are told to `shutdown` when the server ends.
+    # `HttpToolsProtocol.on_message_begin`, which makes the `scope` that the request is answered with.
     "uvicorn": "0.54.",
 }
 

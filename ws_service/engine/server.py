@@ -28,6 +28,9 @@ class ConnectionHooks(Protocol):
     def connected(self, sid: str) -> None:
         """The CONNECT answer was sent: from now on the client can be sent to."""
 
+    def acknowledged(self, sid: str, number: int, arguments: list[Any]) -> None:
+        """The client acknowledges an event, or whatever had the number."""
+
     def disconnected(self, sid: str) -> None:
         """The client has gone."""
 
@@ -102,6 +105,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
             self._disconnect(session)
         elif taken.packet_type in {packet.EVENT, packet.BINARY_EVENT}:
             await self._answer(session, taken)
+        elif session.client is not None and taken.id is not None:
+            self._hooks.acknowledged(session.client, taken.id, taken.data or [])
 
     async def _connect(self, session: Session, taken: Packet) -> None:
         if taken.namespace != _ROOT:

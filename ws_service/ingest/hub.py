@@ -77,7 +77,7 @@ class Hub:
         if self.position is not None and epoch == self._epoch and not self._out_of_reach(entries):
             return False
         if self.position is not None or epoch != self._epoch:
-            self._forget(epoch)
+            self.forget(epoch)
         news = [event for event in entries if event.seq > self.history.last]
         if news and not _follow(news, self.history.last):
             # Another relay began anew and further on: its history is the one that will be completed.
@@ -105,7 +105,7 @@ class Hub:
         # before the position.
         return bool(entries) and entries[0].seq > self.history.last + 1
 
-    def _forget(self, epoch: str) -> None:
+    def forget(self, epoch: str) -> None:
         """Begin without memory: the sockets cannot be given what comes next, so that they have to come again."""
         self._epoch = epoch
         self._open.clear()

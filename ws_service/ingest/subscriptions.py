@@ -10,6 +10,7 @@ from shared.events import EVERYONE, Position
 from ws_service import metrics
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History, is_for
+from ws_service.ingest.member import ANYONE, Member
 from ws_service.ingest.outgoing import Note, Outgoing, Part
 
 CHUNK_BYTES = 256 * 1024
@@ -46,6 +47,9 @@ class Listener(Protocol):
     def send(self, note: Note) -> None:
         """Send what has no number."""
 
+    def drop(self) -> None:
+        """Close the connection, so that the client comes back, here or elsewhere."""
+
     def wake(self) -> None:
         """Take what there is with `Subscription.next_part`, until nothing is left; not before this call returns."""
 
@@ -59,11 +63,14 @@ class Subscription:
     or doubled.
     """
 
-    __slots__ = ("_cursor", "_ended", "_epoch", "_live", "_replays", "_since", "_start", "listener", "topics")
+    __slots__ = ("_cursor", "_ended", "_epoch", "_live", "_replays", "_since", "_start", "listener", "member", "topics")
 
-    def __init__(self, topics: Iterable[str], start: Position | None, listener: Listener) -> None:
+    def __init__(
+        self, topics: Iterable[str], start: Position | None, listener: Listener, member: Member = ANYONE
+    ) -> None:
         self.topics = frozenset(topics)
         self.listener = listener
+        self.member = member
         self._epoch = start.epoch if start else None
         self._cursor = self._start = start.seq if start else 0
         # Since which number each topic is heard, where that is not the start.
@@ -183,22 +190,35 @@ class Subscription:
 
 
 class Subscriptions:
-    """The sockets of each topic."""
+    """The sockets of each topic, and of each private room.
+
+    Rooms are no topics: no numbered event is for one, so that all who hear the same topics are given the same part.
+    """
 
     def __init__(self) -> None:
         self._all: set[Subscription] = set()
         self._of: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._in: defaultdict[str, set[Subscription]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return len(self._all)
 
     def add(self, subscription: Subscription) -> None:
-        """Have a new socket hear its topics."""
+        """Have a new socket hear its topics, and be found in its rooms."""
         self._all.add(subscription)
         for topic in subscription.topics:
             self._of[topic].add(subscription)
+        for room in subscription.member.rooms:
+            self._in[room].add(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a socket."""
         self._all.discard(subscription)
         self.leave(subscription, subscription.topics)
+        for room in subscription.member.rooms:
+            self._in[room].discard(subscription)
+            if not self._in[room]:
+                del self._in[room]
 
     def join(
         self, subscription: Subscription, topics: AbstractSet[str], now: int, after: int | None = None
@@ -243,6 +263,14 @@ class Subscriptions:
         for topic in topics:
             found |= self._all if topic == EVERYONE else self._of.get(topic, set())
         return found
+
+    def named(self, name: str) -> Iterable[Subscription]:
+        """Return the sockets in a private room, or those that hear a topic."""
+        return self._in.get(name) or self.of((name,))
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many sockets hear each topic."""
+        return {topic: len(subscriptions) for topic, subscriptions in self._of.items()}
 
     def everyone(self) -> frozenset[Subscription]:
         """Return all sockets."""

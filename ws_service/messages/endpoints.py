@@ -1,22 +1,29 @@
 """`POST /emit`: one unnumbered message, now. Any service that can post can push."""
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 
 from shared.emitter_api import EMIT_PATH, Message, Reached
 from ws_service.calls import Body, parse, require_secret
 from ws_service.errors import Malformed
-from ws_service.sockets.sockets import Sockets
+from ws_service.messages.courier import Courier
+from ws_service.messages.dispatch import Dispatch
 
 router = APIRouter(dependencies=[Depends(require_secret)], tags=["messages"])
 
 
-@router.post(EMIT_PATH)
+@router.post(EMIT_PATH, response_model_exclude_defaults=True)
 async def emit(body: Body, request: Request) -> Reached:
-    """Send a message to everyone, or to the sockets of the named topics."""
-    sockets: Sockets = request.app.state.sockets
-    message = parse(Message, body)
+    """Send a message to everyone, or to the sockets in the named rooms and topics."""
+    courier: Courier = request.app.state.courier
+    return await courier.send(_dispatch(parse(Message, body)))
+
+
+def _dispatch(message: Message) -> Dispatch:
     try:
-        return Reached(reached=sockets.emit(message))
+        payload = orjson.dumps(message.payload)
     except TypeError as error:
         # orjson's word for a number that JSON readers have no room for.
         raise Malformed(f"payload: {error}") from None
+    to = None if message.to is None else tuple(message.to)
+    return Dispatch(message.event, payload, to=to, ack_timeout_ms=message.ack_timeout_ms)

@@ -1,29 +1,45 @@
-"""One Socket.IO client: what it is greeted with and sent, in order, as fast as its transport takes it."""
+"""One client: what it is greeted with and sent, in order, as fast as its transport takes it."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 
 from ws_service import metrics
 from ws_service.engine.packets import Packets, encode_event, encode_note, encode_part
 from ws_service.ingest.hub import Hub
+from ws_service.ingest.member import Member
 from ws_service.ingest.outgoing import Note, Part
 from ws_service.ingest.subscriptions import FellBehind, Subscription
 from ws_service.sockets.recovery import Start
 
 _log = structlog.get_logger(__name__)
 
+Form = TypeVar("Form")
+Form_contra = TypeVar("Form_contra", contravariant=True)
 
-class Session(Protocol):
+
+class Encoding(NamedTuple, Generic[Form]):
+    """How a client is told what it hears, and whether it can acknowledge it.
+
+    Plain functions: what is the same for many is encoded once by each of them.
+    """
+
+    part: Callable[[Part], Form]
+    note: Callable[[Note], Form]
+    welcome: Callable[[dict[str, Any]], Form]
+    acknowledges: bool
+
+
+class Session(Protocol[Form_contra]):
     """The transport, as a connection sees it."""
 
     @property
     def is_full(self) -> bool:
         """Whether more than a little waits to be taken by the client."""
 
-    def send(self, packets: Packets) -> None:
-        """Queue packets behind what waits already. It never raises: a transport that fails ends its session."""
+    def send(self, packets: Form_contra, /) -> None:
+        """Queue what is encoded behind what waits already. It never raises: a transport that fails ends its session."""
 
     def drop(self) -> None:
         """Close the transport, so that the client comes back."""
@@ -32,14 +48,15 @@ class Session(Protocol):
         """Call back in the event loop's next turn."""
 
 
-class Connection:
-    """A connected socket. It has no task: it writes when events come, and when its transport has room again.
+class Feed(Generic[Form]):
+    """A connected client. It has no task: it writes when events come, and when its transport has room again.
 
     Order: whatever is sent goes through `Session.send` at once, and numbered events are taken from the subscription
     in the order of their numbers, here alone.
     """
 
     __slots__ = (
+        "_encoding",
         "_hub",
         "_missed",
         "_node",
@@ -52,25 +69,27 @@ class Connection:
         "subscription",
     )
 
-    def __init__(self, sid: str, session: Session, hub: Hub, node: str) -> None:
+    def __init__(self, sid: str, session: Session[Form], hub: Hub, node: str, encoding: Encoding[Form]) -> None:
         self.sid = sid
         self._session = session
+        self._encoding = encoding
         self._hub = hub
         self._node = node
         self._open = False
         self._pumping = False
 
-    def begin(self, topics: frozenset[str], start: Start) -> None:
+    def begin(self, topics: frozenset[str], start: Start, user: str | None = None) -> None:
         """Take a place among the subscribers. Nothing is sent yet."""
         self._recovered = start.recovered
         recovers_from = start.position if start.recovered else None
         self._missed = self._hub.history.count(recovers_from.seq, topics) if recovers_from else 0
         self._waiting = start.position is None
-        self.subscription = Subscription(topics, start.position, self)
+        member = Member(self.sid, user, acknowledges=self._encoding.acknowledges)
+        self.subscription = Subscription(topics, start.position, self, member)
         self._hub.subscriptions.add(self.subscription)
 
     def greet(self) -> None:
-        """Send the welcome and what was missed: the CONNECT answer is on its way."""
+        """Send the welcome and what was missed: from now on the client can be sent to."""
         self._open = True
         self._welcome(recovered=self._recovered, replayed=self._missed)
         self._pump()
@@ -83,11 +102,15 @@ class Connection:
 
     def send(self, note: Note) -> None:
         """Send what has no number."""
-        self._session.send(note.form(encode_note))
+        self._session.send(note.form(self._encoding.note))
 
     def write(self, part: Part) -> None:
         """Send what all who are live on the same topics are sent: encoded once."""
-        self._session.send(part.form(encode_part))
+        self._session.send(part.form(self._encoding.part))
+
+    def drop(self) -> None:
+        """Close the transport, so that the client comes back."""
+        self._session.drop()
 
     def wake(self) -> None:
         """Read on in a turn of its own: whoever wakes may be in the middle of a change."""
@@ -129,4 +152,20 @@ class Connection:
             "recovered": recovered,
             "replayed": replayed,
         }
-        self._session.send(encode_event("welcome", welcome))
+        self._session.send(self._encoding.welcome(welcome))
+
+
+def _encode_welcome(welcome: dict[str, Any]) -> Packets:
+    return encode_event("welcome", welcome)
+
+
+_SOCKET_IO = Encoding(encode_part, encode_note, _encode_welcome, acknowledges=True)
+
+
+class Connection(Feed[Packets]):
+    """A connected Socket.IO client."""
+
+    __slots__ = ()
+
+    def __init__(self, sid: str, session: Session[Packets], hub: Hub, node: str) -> None:
+        super().__init__(sid, session, hub, node, _SOCKET_IO)

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from shared.events import PRODUCTS, Position
+from ws_service.sockets.tokens import MAX_TOKEN_LENGTH
 from ws_service.sockets.topics import MAX_TOPICS, check_topic
 
 
@@ -14,14 +15,22 @@ def _offset(value: Any) -> Position:
     return Position.parse(value)
 
 
-Topic = Annotated[str, AfterValidator(check_topic)]
+def _topic(topic: str, info: ValidationInfo) -> str:
+    return check_topic(topic, info.context or ())
+
+
+# The context of the validation: the topics that clients may publish on.
+Topic = Annotated[str, AfterValidator(_topic)]
 Topics = Annotated[list[Topic], Field(min_length=1, max_length=MAX_TOPICS)]
 Offset = Annotated[Position, PlainValidator(_offset)]
 """`epoch:seq`, as it came with an event; read into a Position."""
 
 
 class Handshake(BaseModel):
-    """`auth` of a connecting socket. `pid` and `offset` are the stock JavaScript client's own, when it reconnects."""
+    """`auth` of a connecting socket. `pid` and `offset` are the stock JavaScript client's own, when it reconnects.
+
+    `token` says who it is.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -29,6 +38,7 @@ class Handshake(BaseModel):
     after: Offset | None = None
     pid: Annotated[str, Field(max_length=200)] | None = None
     offset: Annotated[str, Field(max_length=200)] | None = None
+    token: Annotated[str, Field(max_length=MAX_TOKEN_LENGTH)] | None = None
 
 
 class Subscribe(BaseModel):

@@ -1,17 +1,35 @@
 """The topics that a client may ask for."""
 
 import re
+from collections.abc import Iterable
 
 from shared.events import PRODUCTS
+from shared.rooms import is_private
 
 MAX_TOPICS = 100
+MAX_TOPIC_LENGTH = 100
 
 _TOPIC = re.compile(rf"{PRODUCTS}|category:[a-z0-9]+(-[a-z0-9]+)*|product:[0-9a-f]{{24}}", re.ASCII)
-_MAX_LENGTH = 100
+_OF_CLIENTS = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9_.@:-]+", re.ASCII)
 
 
-def check_topic(topic: str) -> str:
+def check_topic(topic: str, client_topics: Iterable[str] = ()) -> str:
     """Return a topic that exists; raise ValueError that says which do."""
-    if len(topic) > _MAX_LENGTH or not _TOPIC.fullmatch(topic):
-        raise ValueError("use products, category:<slug> or product:<id>")
-    return topic
+    if len(topic) <= MAX_TOPIC_LENGTH and _TOPIC.fullmatch(topic):
+        return topic
+    if is_of_clients(topic, client_topics):
+        return topic
+    known = ", ".join(["products", "category:<slug>", *client_topics])
+    raise ValueError(f"use {known} or product:<id>")
+
+
+def is_of_clients(topic: str, client_topics: Iterable[str]) -> bool:
+    """Tell whether clients may publish on a topic: one of `client_topics`, or of a pattern with * at its end.
+
+    A private room is none, whatever the patterns say: only a token leads there.
+    """
+    if len(topic) > MAX_TOPIC_LENGTH or is_private(topic) or not _OF_CLIENTS.fullmatch(topic):
+        return False
+    return any(
+        topic.startswith(pattern[:-1]) if pattern.endswith("*") else topic == pattern for pattern in client_topics
+    )

@@ -6,26 +6,35 @@
  * @typedef {"connecting" | "live" | "reconnecting"} ConnectionState
  * @typedef {{node: string, position: string | null, recovered: boolean, replayed: number}} Welcome
  * @typedef {{event: string, product: Product, seq: number, time: string}} Heard
+ * @typedef {{who: string, node: string}} Place who we are, and on which emitter
+ * @typedef {import("./said.js").Said} Said
  *
  * @typedef {object} Listener
  * @property {(state: ConnectionState) => void} onState
  * @property {(welcome: Welcome) => void} onWelcome `recovered` = nothing was missed since the last connection
  * @property {(heard: Heard) => void} onHeard
  * @property {() => void} onResync the emitter cannot say what was missed
+ * @property {(place: Place | null) => void} onLobby we are in the chat; null = there is none here
+ * @property {(said: Said) => void} onSaid
  */
+import { LOBBY, SAID, guestName, readSaid } from "./said.js";
 import { io } from "./vendor/socket.io.esm.min.js";
 
 const EVENTS = ["new_product", "product_updated", "product_deleted"];
 const COME_BACK_MS = 5_000;
+const ANSWER_MS = 10_000;
 
 /**
  * @param {Config} config
  * @param {Listener} listener
+ * @returns {(text: string) => Promise<void>} says something in the chat
  */
 export function listen(config, listener) {
   const socket = io(config.socket_url || undefined, { path: config.socket_path });
   followState(socket, listener);
   followEvents(socket, listener);
+  followLobby(socket, listener);
+  return (text) => say(socket, text);
 }
 
 /**
@@ -57,4 +66,34 @@ function followEvents(socket, { onHeard, onResync }) {
     socket.on(event, (product, meta) => onHeard({ event, product, seq: meta.seq, time: meta.time }));
   }
   socket.on("resync", onResync);
+}
+
+/**
+ * @param {import("socket.io-client").Socket} socket
+ * @param {Listener} listener
+ */
+function followLobby(socket, { onLobby, onSaid }) {
+  // At each welcome: a connection that was lost leaves its topics behind, but for those of the handshake.
+  socket.on("welcome", ({ node }) => {
+    socket.emit("subscribe", { topics: [LOBBY] }, (/** @type {{error?: unknown}} */ { error }) => {
+      onLobby(error || !socket.id ? null : { who: guestName(socket.id), node });
+    });
+  });
+  socket.on(SAID, (payload, meta) => {
+    const said = readSaid(payload, meta, socket.id);
+    if (said) onSaid(said);
+  });
+}
+
+/**
+ * @param {import("socket.io-client").Socket} socket
+ * @param {string} text
+ */
+async function say(socket, text) {
+  const message = { topic: LOBBY, event: SAID, payload: { text } };
+  const { error } = await socket
+    .timeout(ANSWER_MS)
+    .emitWithAck("publish", message)
+    .catch(() => ({ error: { detail: "no answer. Try again." } }));
+  if (error) throw new Error(error.detail);
 }

@@ -4,6 +4,7 @@ import { Announcer } from "./announcer.js";
 import { ProductApi } from "./api.js";
 import { Cards } from "./cards.js";
 import { Catalogue } from "./catalogue.js";
+import { Chat } from "./chat.js";
 import { find, oncePerFrame } from "./dom.js";
 import { ProductForm } from "./form.js";
 import { listen } from "./live.js";
@@ -35,7 +36,8 @@ await start();
 
 async function start() {
   const loadAnyway = setTimeout(() => pages.reload(), WITHOUT_EMITTER_MS);
-  listen(await config(), {
+  const chat = new Chat(find(document, "#chat"), template("#chat-line"), (text) => say(text));
+  const say = listen(await config(), {
     onState: (state) => status.connection(state),
     onWelcome: (welcome) => {
       clearTimeout(loadAnyway);
@@ -45,6 +47,8 @@ async function start() {
     },
     onHeard,
     onResync: () => pages.reload(),
+    onLobby: (place) => chat.open(place),
+    onSaid: (said) => chat.add(said),
   });
 }
 

@@ -1,0 +1,45 @@
+"""What a message to clients looks like, and whom it can be for."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+from shared.emitter_api import MAX_ACK_TIMEOUT_MS, MAX_TO
+from shared.rooms import check_event, check_subject, is_private
+
+_TOPIC = re.compile(r"[a-z][a-z0-9-]*(:[A-Za-z0-9_.@:-]+)?", re.ASCII)
+_MAX_LENGTH = 120
+
+
+def _check_recipient(recipient: str) -> str:
+    kind, _, name = recipient.partition(":")
+    if kind in {"user", "device"}:
+        check_subject(name)
+    elif kind != "topic" or not _TOPIC.fullmatch(name) or is_private(name):
+        raise ValueError("use user:<sub>, device:<sub> or topic:<topic>")
+    return recipient
+
+
+Recipient = Annotated[str, Field(max_length=_MAX_LENGTH), AfterValidator(_check_recipient)]
+
+
+class Message(BaseModel):
+    """A message without a number: heard now, or never."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    event: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_event)]
+    payload: JsonValue = None
+    to: Annotated[list[Recipient], Field(min_length=1, max_length=MAX_TO, examples=[["device:42", "topic:products"]])]
+    ack_timeout_ms: (
+        Annotated[
+            int, Field(ge=1, le=MAX_ACK_TIMEOUT_MS, description="ask for acknowledgements, and wait so long for them")
+        ]
+        | None
+    ) = None
+
+
+def room_of(recipient: str) -> str:
+    """Return the emitter's name for a recipient."""
+    return recipient.removeprefix("topic:")

@@ -1,0 +1,83 @@
+/**
+ * The chat box: shown where the emitter permits it.
+ *
+ * @typedef {import("./live.js").Place} Place
+ * @typedef {import("./said.js").Said} Said
+ */
+import { clone, find } from "./dom.js";
+
+const LINES = 50;
+/** How far above the end still counts as reading the end. */
+const NEAR_END_PX = 40;
+
+export class Chat {
+  #box;
+  #lines;
+  #template;
+  #input;
+  #say;
+  #busy = false;
+
+  /**
+   * @param {HTMLElement} box
+   * @param {HTMLTemplateElement} template of a line
+   * @param {(text: string) => Promise<void>} say
+   */
+  constructor(box, template, say) {
+    this.#box = box;
+    this.#lines = find(box, "ol");
+    this.#template = template;
+    this.#input = /** @type {HTMLInputElement} */ (find(box, "input"));
+    this.#say = say;
+    find(box, "form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#submit();
+    });
+  }
+
+  /** @param {Place | null} place where we are; null = there is no chat here */
+  open(place) {
+    this.#box.hidden = !place;
+    if (place) find(this.#box, ".self").textContent = `You are ${place.who} on ${place.node}.`;
+  }
+
+  /** @param {Said} said */
+  add(said) {
+    const list = this.#lines;
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END_PX;
+    list.append(this.#line(said));
+    while (list.children.length > LINES) list.firstElementChild?.remove();
+    // Who reads further up is left there.
+    if (atEnd || said.own) list.scrollTop = list.scrollHeight;
+  }
+
+  async #submit() {
+    const text = this.#input.value.trim();
+    if (!text || this.#busy) return;
+    this.#busy = true;
+    try {
+      await this.#say(text);
+      this.#input.value = "";
+      this.#complain("");
+    } catch (error) {
+      this.#complain(`Not sent: ${/** @type {Error} */ (error).message}`);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** @param {string} text */
+  #complain(text) {
+    find(this.#box, ".message").textContent = text;
+  }
+
+  /** @param {Said} said */
+  #line({ who, node, text, own }) {
+    const line = clone(this.#template);
+    line.classList.toggle("own", own);
+    find(line, ".who").textContent = own ? "you" : who;
+    find(line, ".node").textContent = node;
+    find(line, ".text").textContent = text;
+    return line;
+  }
+}

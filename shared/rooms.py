@@ -1,0 +1,51 @@
+"""Whom a message can be for: one user, one device, or all who hear a topic."""
+
+import re
+
+MAX_SUBJECT_LENGTH = 100
+
+_SUBJECT = re.compile(rf"[A-Za-z0-9._@-]{{1,{MAX_SUBJECT_LENGTH}}}", re.ASCII)
+_PRIVATE = ("user:", "device:")
+
+RESERVED_EVENTS = frozenset(
+    {
+        # What Storecast itself says; nobody else may seem to.
+        "new_product",
+        "product_updated",
+        "product_deleted",
+        "resync",
+        "welcome",
+        # What a client's own socket says.
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    }
+)
+"""Names of events that no message may have."""
+
+
+def check_event(event: str) -> str:
+    """Return a name that a message may have; raise ValueError."""
+    if event in RESERVED_EVENTS:
+        raise ValueError("this name has a meaning of its own: use another")
+    return event
+
+
+def check_subject(subject: object) -> str:
+    """Return the `sub` of a token; raise ValueError that says which are taken."""
+    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+        raise ValueError(f"use 1 to {MAX_SUBJECT_LENGTH} letters, digits and . _ @ -")
+    return subject
+
+
+def private_rooms(subject: str) -> tuple[str, ...]:
+    """Return the rooms that only a token leads into."""
+    return tuple(f"{kind}{subject}" for kind in _PRIVATE)
+
+
+def is_private(room: str) -> bool:
+    """Tell whether nobody may ask to be in the room."""
+    return room.startswith(_PRIVATE)

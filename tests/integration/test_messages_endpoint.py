@@ -1,0 +1,174 @@
+"""`POST /messages` on the product API, with real emitters behind it."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from api_service.errors import add_error_handlers
+from api_service.messages.endpoints import router
+from api_service.messages.messenger import Messenger
+from api_service.relay.emitter_client import EmitterClient, EmitterUnavailable
+from api_service.settings import Settings
+from shared.rooms import RESERVED_EVENTS
+from tests.integration.emitter import SECRET, Emitter
+from tests.listening import Listener
+from tests.tokens import JWT_SECRET, token
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@asynccontextmanager
+async def api(*emitters: str, secret: str = SECRET) -> AsyncIterator[httpx.AsyncClient]:
+    """The endpoint alone, which needs no database."""
+    app = FastAPI()
+    app.include_router(router)
+    add_error_handlers(app)
+    async with (
+        Messenger.connect(settings_of(*emitters, secret=secret)) as app.state.messenger,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", timeout=30) as client,
+    ):
+        yield client
+
+
+def settings_of(*emitters: str, secret: str = SECRET) -> Settings:
+    return Settings(emitter_secret=SecretStr(secret), emitter_url=",".join(emitters))
+
+
+@pytest.fixture
+async def emitter() -> AsyncIterator[Emitter]:
+    async with Emitter.running(jwt_secret=JWT_SECRET) as emitter:
+        await emitter.open()
+        yield emitter
+
+
+def message(**fields: Any) -> dict[str, Any]:
+    return {"event": "picture", "payload": {"show": 7}, "to": ["device:screen"], **fields}
+
+
+async def test_a_device_is_told_and_answers(emitter: Emitter) -> None:
+    """Users, devices and topics are reached by their names, and those who are missing are named as they were called."""
+    url = f"http://{emitter.address}"
+    async with api(url) as http, Listener(url, auth={"token": token("screen")}) as listener:
+        to = ["device:screen", "user:away", "topic:category:toys", "topic:products"]
+        answer = await http.post("/messages", json=message(to=to, ack_timeout_ms=10_000))
+        assert (answer.status_code, answer.json()["not_connected"]) == (200, ["user:away", "topic:category:toys"])
+        [ack] = answer.json()["acks"]
+        assert (ack["user"], ack["node"], ack["answer"]) == ("screen", "emitter-1", [{"client": 0, "heard": "picture"}])
+        assert listener.client.messages("picture") == [{"show": 7}]
+        answer = await http.post("/messages", json=message())
+        assert answer.json() == {"reached": 1, "not_connected": []}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"to": []}, "to"),
+        ({"to": ["device:x"] * 1001}, "to"),
+        ({"to": None}, "to"),
+        *[({"to": [name]}, "to.0") for name in ("x", "*", "user:", "user:a b", "topic:*", "topic:user:ann", "room:x")],
+        ({"to": ["user:" + "x" * 101]}, "to.0"),
+        *[({"event": event}, "event") for event in ("", "x" * 101, *sorted(RESERVED_EVENTS))],
+        *[({"ack_timeout_ms": value}, "ack_timeout_ms") for value in (0, 60_001)],
+        ({"more": 1}, "more"),
+    ],
+)
+async def test_a_wrong_message_names_the_field(fields: dict[str, Any], field: str) -> None:
+    """What no emitter could send is refused before one is asked."""
+    async with api(NOBODY) as http:
+        answer = await http.post("/messages", json=message(**fields))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == field
+
+
+async def test_without_an_emitter_it_is_to_be_tried_again() -> None:
+    """503 with Retry-After, and the word that nothing was sent."""
+    async with api(NOBODY, NOBODY) as http:
+        answer = await http.post("/messages", json=message())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "nothing was sent" in answer.json()["detail"]
+
+
+async def test_the_next_emitter_is_asked_when_one_cannot_be_reached(emitter: Emitter) -> None:
+    """An emitter that is down costs no message, and is not asked first again."""
+    async with api(NOBODY, f"http://{emitter.address}") as http:
+        for _ in range(2):
+            assert (await http.post("/messages", json=message())).json()["not_connected"] == ["device:screen"]
+
+
+async def test_the_relay_turns_to_the_next_emitter(emitter: Emitter) -> None:
+    """A call that fails is the caller's to repeat; the next one goes elsewhere, and so on round."""
+    async with EmitterClient.connect(settings_of(NOBODY, f"http://{emitter.address}")) as client:
+        with pytest.raises(EmitterUnavailable):
+            await client.position()
+        for _ in range(2):
+            assert (await client.position()).position == 0
+
+
+async def test_a_wrong_secret_is_no_fault_of_the_caller(emitter: Emitter) -> None:
+    """The caller is not told that it is unauthorized: it does not know that secret."""
+    async with api(f"http://{emitter.address}", secret="x" * 16) as http:
+        answer = await http.post("/messages", json=message())
+    assert answer.status_code == 503
+    assert "STORECAST_EMITTER_SECRET" in answer.json()["detail"]
+
+
+Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
+
+
+@asynccontextmanager
+async def answered_by(handler: Handler) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.include_router(router)
+    add_error_handlers(app)
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(handler)) as emitters,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,
+    ):
+        app.state.messenger = Messenger(emitters, ["http://a", "http://b"])
+        yield client
+
+
+async def test_the_emitters_own_refusal_is_passed_on() -> None:
+    """With its status, its reason and its fields, as a problem document."""
+
+    async def refuse(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(413, json={"detail": "too large", "errors": [{"field": "payload", "message": "long"}]})
+
+    async with answered_by(refuse) as http:
+        answer = await http.post("/messages", json=message())
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert (answer.json()["detail"], answer.json()["errors"][0]["field"]) == ("too large", "payload")
+
+
+@pytest.mark.parametrize(
+    "response", [httpx.Response(200, text="<html>"), httpx.Response(502, text="<html>"), httpx.Response(204)]
+)
+async def test_what_is_no_emitter_is_said(response: httpx.Response) -> None:
+    """A proxy's page is no answer, whatever its status."""
+
+    async def answer_with(_: httpx.Request) -> httpx.Response:
+        return response
+
+    async with answered_by(answer_with) as http:
+        answer = await http.post("/messages", json=message())
+    assert answer.status_code == 503
+
+
+async def test_a_message_is_never_sent_twice() -> None:
+    """Once an emitter may have taken it no other is asked; its answer is waited for longer than it waits itself."""
+    asked = []
+
+    async def break_off(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        raise httpx.ReadTimeout("", request=request)
+
+    async with answered_by(break_off) as http:
+        answer = await http.post("/messages", json=message(ack_timeout_ms=30_000))
+    assert answer.status_code == 503
+    assert "may have been sent" in answer.json()["detail"]
+    assert [request.extensions["timeout"]["read"] for request in asked] == [35.0]

@@ -1,0 +1,39 @@
+import pytest
+from pydantic import SecretStr
+
+from shared.errors import StartupError
+from tests.unit.test_courier import Emitter
+from ws_service.messages.publisher import Publisher
+from ws_service.settings import Settings
+from ws_service.sockets.topics import check_topic, is_of_clients
+
+PATTERNS = ("chat:*", "room:one")
+
+
+@pytest.mark.parametrize("topic", ["products", "category:toys", "product:" + "a" * 24, "chat:lobby", "room:one"])
+def test_a_topic_that_exists(topic: str) -> None:
+    """Those of products exist anywhere, those of clients where the setting names them."""
+    assert check_topic(topic, PATTERNS) == topic
+
+
+@pytest.mark.parametrize("topic", ["", "chat:", "chat:a b", "chat:" + "x" * 96, "room:one2", "room:", "user:ann", "*"])
+def test_a_topic_that_does_not_exist(topic: str) -> None:
+    """The answer says which do."""
+    with pytest.raises(ValueError, match=r"use products, category:<slug>, chat:\*, room:one or product:<id>"):
+        check_topic(topic, PATTERNS)
+
+
+@pytest.mark.parametrize("room", ["user:ann", "device:ann"])
+def test_a_private_room_is_never_a_topic(room: str) -> None:
+    """Not even where a pattern says so."""
+    assert not is_of_clients(room, ["user:*", "device:ann"])
+    with pytest.raises(ValueError, match="use products"):
+        check_topic(room, ["user:*", "device:ann"])
+
+
+@pytest.mark.parametrize("pattern", ["user:*", "device:ann"])
+def test_a_pattern_for_private_rooms_ends_the_start(pattern: str) -> None:
+    """Whoever sets it learns at once that it cannot be."""
+    settings = Settings(emitter_secret=SecretStr("x" * 16), client_topics=(pattern,))
+    with pytest.raises(StartupError, match="STORECAST_CLIENT_TOPICS"):
+        Publisher(settings, Emitter().courier)

@@ -1,0 +1,86 @@
+"""What listeners without Socket.IO are told: one JSON object for each event, encoded once for all of them.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+"""
+
+from typing import Any
+
+import orjson
+from websockets.frames import Frame, Opcode
+
+from ws_service.ingest.outgoing import Note, Outgoing, Part
+from ws_service.sockets.connection import Encoding
+
+
+def _numbered(outgoing: Outgoing) -> bytes:
+    event = outgoing.event
+    return orjson.dumps(
+        {
+            "event": event.event,
+            "payload": orjson.Fragment(event.payload),
+            "meta": {"seq": event.seq, "id": event.id, "time": event.time},
+            "offset": outgoing.offset,
+        }
+    )
+
+
+def _unnumbered(event: str, payload: Any, meta: Any) -> bytes:
+    return orjson.dumps({"event": event, "payload": payload, "meta": meta})
+
+
+def _objects(part: Part) -> list[bytes]:
+    return [_numbered(outgoing) for outgoing in part.events]
+
+
+def _object(note: Note) -> bytes:
+    return _unnumbered(note.event, orjson.Fragment(note.payload), orjson.Fragment(note.meta))
+
+
+def _welcome(welcome: dict[str, Any]) -> bytes:
+    return _unnumbered("welcome", welcome, {})
+
+
+def _sse(event: str | None, data: bytes, offset: str | None = None) -> bytes:
+    # A name with a line end in it would go on as another field.
+    name = " ".join((event or "").splitlines()).encode()
+    return b"%sevent: %s\ndata: %s\n\n" % (b"" if offset is None else b"id: %s\n" % offset.encode(), name, data)
+
+
+def _sse_part(part: Part) -> bytes:
+    return b"".join(
+        _sse(outgoing.event.event, data, outgoing.offset)
+        for outgoing, data in zip(part.events, part.form(_objects), strict=True)
+    )
+
+
+def _sse_note(note: Note) -> bytes:
+    return _sse(note.event, note.form(_object))
+
+
+def _sse_welcome(welcome: dict[str, Any]) -> bytes:
+    # Who begins here begins with a place to come back to, before there is any event. Who is recovered has one.
+    return _sse("welcome", _welcome(welcome), None if welcome["recovered"] else welcome["position"])
+
+
+def _framed(data: bytes) -> bytes:
+    # A server's frames are not masked, so that they are the same for all (RFC 6455, section 5.1).
+    return Frame(Opcode.TEXT, data).serialize(mask=False)
+
+
+def _raw_part(part: Part) -> bytes:
+    return b"".join(_framed(data) for data in part.form(_objects))
+
+
+def _raw_note(note: Note) -> bytes:
+    return _framed(note.form(_object))
+
+
+def _raw_welcome(welcome: dict[str, Any]) -> bytes:
+    return _framed(_welcome(welcome))
+
+
+SSE = Encoding(_sse_part, _sse_note, _sse_welcome, acknowledges=False)
+"""Server-sent events. Only a place in the log is an id, so that a client keeps the last one."""
+
+RAW = Encoding(_raw_part, _raw_note, _raw_welcome, acknowledges=False)
+"""Frames of a plain websocket."""

@@ -1,0 +1,67 @@
+"""What a listener asks for in its URL, read as the same Handshake that a socket sends."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+from pydantic import ValidationError
+
+from shared.events import Position
+from shared.problems import FieldError, field_errors
+from ws_service.errors import Malformed
+from ws_service.sockets.requests import Handshake
+
+LAST_EVENT_ID = "Last-Event-ID"
+
+_KNOWN = ("topics", "after", "token")
+# Of a number that stands alone: what a whole offset may have, too.
+_MAX_DIGITS = 18
+
+
+class Query(NamedTuple):
+    """The handshake, the number after which it goes on where that came without an epoch, and whose token it has."""
+
+    handshake: Handshake
+    seq: int | None
+    user: str | None = None
+
+    @classmethod
+    def read(
+        cls, query: Mapping[str, str], last_event_id: str | None = None, client_topics: tuple[str, ...] = ()
+    ) -> Self:
+        """Read `topics=a,b&after=EPOCH:SEQ&token=`.
+
+        What the client remembers itself, `last_event_id`, comes before `after`.
+
+        Raises:
+            Malformed: it names the parameter.
+        """
+        if unknown := [name for name in query if name not in _KNOWN]:
+            raise _malformed([FieldError(name, f"use {' or '.join(_KNOWN)}") for name in unknown[:1]])
+        asked: dict[str, Any] = {"token": query.get("token")}
+        if "topics" in query:
+            asked["topics"] = query["topics"].split(",")
+        # An empty one is none: that is what a program sends which has heard nothing yet.
+        after = last_event_id or query.get("after") or None
+        seq = int(after) if after and _is_number(after) else None
+        if seq is None:
+            asked["after"] = after
+        try:
+            return cls(Handshake.model_validate(asked, context=client_topics), seq)
+        except ValidationError as error:
+            errors = field_errors(error.errors(include_url=False, include_input=False))
+            names = {"after": LAST_EVENT_ID} if last_event_id else {}
+            raise _malformed([each._replace(field=names.get(each.field, each.field)) for each in errors]) from None
+
+    def at(self, now: Position | None) -> Handshake:
+        """Return the handshake: a number without an epoch is one of the epoch that the emitter is in."""
+        if self.seq is None or now is None:
+            return self.handshake
+        return self.handshake.model_copy(update={"after": Position(now.epoch, self.seq)})
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+
+
+def _malformed(errors: list[FieldError]) -> Malformed:
+    return Malformed("; ".join(f"{field}: {message}" for field, message in errors), errors)

@@ -1,0 +1,98 @@
+"""`publish`: clients that talk to all who hear a topic."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import StartupError
+from shared.problems import FieldError, field_errors, problem
+from shared.rooms import check_event, is_private
+from ws_service import metrics
+from ws_service.errors import CallError
+from ws_service.ingest.member import Member
+from ws_service.messages.courier import Courier
+from ws_service.messages.dispatch import Dispatch
+from ws_service.messages.limiter import Limiter
+from ws_service.settings import Settings
+from ws_service.sockets.topics import MAX_TOPIC_LENGTH, is_of_clients
+
+
+class Publish(BaseModel):
+    """What a client says."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    topic: Annotated[str, Field(max_length=MAX_TOPIC_LENGTH)]
+    event: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_event)]
+    payload: Any = None
+
+
+class _Refused(Exception):
+    """What a client may not say, with the problem document that tells it why."""
+
+    def __init__(self, status: HTTPStatus, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.problem = problem(status, detail, errors)
+
+
+class Publisher:
+    """Takes what clients publish. Of one client, one after the other: so they arrive as they were sent."""
+
+    def __init__(self, settings: Settings, courier: Courier) -> None:
+        if any(is_private(pattern) for pattern in settings.client_topics):
+            raise StartupError("STORECAST_CLIENT_TOPICS: user:... and device:... are for the owners of tokens only")
+        self._settings = settings
+        self._courier = courier
+        self._limiters: dict[str, Limiter] = {}
+
+    async def publish(self, sender: Member, request: Any) -> dict[str, Any]:
+        """Send what a client says to all who hear the topic; return the acknowledgement."""
+        try:
+            await self._limit(sender)
+            reached = await self._courier.send(self._dispatch(sender, self._permitted(request)))
+        except _Refused as refused:
+            return {"error": refused.problem}
+        except CallError as error:
+            return {"error": problem(error.status, error.detail)}
+        metrics.published.inc()
+        return {"reached": reached.reached}
+
+    def forget(self, sid: str) -> None:
+        """Forget a client that has gone."""
+        self._limiters.pop(sid, None)
+
+    async def _limit(self, sender: Member) -> None:
+        limiter = self._limiters.get(sender.sid)
+        if limiter is None:
+            limiter = self._limiters[sender.sid] = Limiter(self._settings.client_messages_per_second)
+        if not await limiter.permits():
+            metrics.rate_limited.inc()
+            detail = f"at most {self._settings.client_messages_per_second} messages a second: wait, and send it again"
+            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, detail)
+
+    def _permitted(self, request: Any) -> Publish:
+        try:
+            wanted = Publish.model_validate(request)
+        except ValidationError as error:
+            errors = field_errors(error.errors(include_url=False, include_input=False, include_context=False))
+            detail = "; ".join(f"{field}: {message}" for field, message in errors)
+            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors) from None
+        if not is_of_clients(wanted.topic, self._settings.client_topics):
+            raise _Refused(HTTPStatus.FORBIDDEN, "clients may not publish on this topic: STORECAST_CLIENT_TOPICS")
+        return wanted
+
+    def _dispatch(self, sender: Member, wanted: Publish) -> Dispatch:
+        try:
+            payload = orjson.dumps(wanted.payload)
+        except TypeError:
+            detail = "payload: send JSON without binary data and without deep nesting"
+            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
+        meta = {
+            "topic": wanted.topic,
+            "from": {"sid": sender.sid, "user": sender.user},
+            "node": self._settings.instance,
+        }
+        return Dispatch(wanted.event, payload, orjson.dumps(meta), (wanted.topic,))
