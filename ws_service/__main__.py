@@ -39,15 +39,28 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
     from shared.logs import configure_logging  # noqa: PLC0415  # see above
     from ws_service.app import create_app  # noqa: PLC0415  # see above
+    from ws_service.balancing.balancer import Balancer  # noqa: PLC0415  # see above
     from ws_service.server import create_server  # noqa: PLC0415  # see above
 
     configure_logging(settings, "emitter")
 
     async def serve() -> None:
-        server = create_server(settings, create_app(settings))
+        app = create_app(settings)
+        server = create_server(settings, app)
+        balancer: Balancer = app.other_asgi_app.state.balancer
+
+        def stop() -> None:
+            server.should_exit = True
+
+        def drain() -> None:
+            # Before uvicorn hears of it, which closes all connections at once. A second signal does not wait.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop)
+            balancer.drain(stop)
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, setattr, server, "should_exit", True)  # noqa: FBT003  # setattr's own form
+            loop.add_signal_handler(number, drain)
         await server.serve(sockets=[listener])
 
     uvloop.run(serve())

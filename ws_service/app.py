@@ -1,8 +1,21 @@
 """The emitter, put together: its internal HTTP calls, its probes, and the sockets on their own path."""
 
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+
 from fastapi import FastAPI
 
 from ws_service import health
+from ws_service.balancing import endpoints as balancing
+from ws_service.balancing.assign import Assigner
+from ws_service.balancing.balancer import Balancer
+from ws_service.census import endpoints as census
+from ws_service.census.census import Census
+from ws_service.cluster.cluster import Cluster
+from ws_service.cluster.nodes import Nodes
+from ws_service.cluster.peers import Alone
 from ws_service.engine.asgi import SocketApp
 from ws_service.errors import add_error_handlers
 from ws_service.ingest import endpoints as ingest
@@ -15,24 +28,72 @@ from ws_service.listeners.listeners import Listeners
 from ws_service.messages import endpoints as messages
 from ws_service.messages.acknowledgements import Acknowledgements
 from ws_service.messages.courier import LocalCourier
+from ws_service.messages.everywhere import ClusterCourier
+from ws_service.node import Node
 from ws_service.settings import Settings
 from ws_service.sockets.sockets import Sockets
 
 
 def create_app(settings: Settings) -> SocketApp:
-    """Build the application. It connects to nothing: the relay comes to it. Raises StartupError."""
-    app = FastAPI(title="Storecast emitter", version="1", redirect_slashes=False)
+    """Build the application. Nothing is connected before its lifespan begins, and a lone emitter connects to nothing.
+
+    Raises:
+        StartupError: a setting cannot be right.
+    """
+    app = FastAPI(title="Storecast emitter", version="1", lifespan=_lifespan, redirect_slashes=False)
     app.state.settings = settings
     app.state.hub = Hub(History(settings.history_events, settings.history_bytes), Subscriptions())
-    app.state.intake = HubIntake(app.state.hub)
+    _join_the_others(app, settings, app.state.hub)
     acknowledgements = Acknowledgements(settings.max_payload_bytes)
-    app.state.courier = LocalCourier(app.state.hub.subscriptions, acknowledgements, settings.instance)
+    local = LocalCourier(app.state.hub.subscriptions, acknowledgements, settings.instance)
+    app.state.courier = ClusterCourier(local, app.state.peers) if app.state.cluster else local
     app.state.sockets = Sockets(settings, app.state.hub, app.state.courier, acknowledgements)
     server = app.state.sockets.server
+    server.eio.admits = app.state.node.admits
+    app.state.census = Census(app.state.node, app.state.hub.subscriptions, app.state.peers)
+    app.state.balancer = _balancer(app, settings)
+    app.state.assigner = Assigner()
     app.state.listeners = Listeners(settings, app.state.hub, server.eio)
     add_error_handlers(app)
     app.include_router(ingest.router)
     app.include_router(messages.router)
+    app.include_router(census.router)
+    app.include_router(balancing.operations)
     app.include_router(health.router)
-    app.include_router(listeners.router, prefix=settings.socket_path.rstrip("/"))
+    for router in (listeners.router, balancing.public):
+        app.include_router(router, prefix=settings.socket_path.rstrip("/"))
     return SocketApp(server, app, settings.socket_path)
+
+
+def _join_the_others(app: FastAPI, settings: Settings, hub: Hub) -> None:
+    """Have batches and messages go to all emitters, where there are others."""
+    own_id = uuid.uuid4().hex
+    app.state.cluster = None
+    app.state.nodes = None
+    if not settings.redis_url.get_secret_value():
+        app.state.node = Node(own_id, settings, hub, None)
+        app.state.intake = HubIntake(hub)
+        app.state.peers = Alone()
+        return
+    app.state.nodes = Nodes(own_id)
+    app.state.node = Node(own_id, settings, hub, app.state.nodes)
+    app.state.cluster = Cluster(settings, hub, app.state.node, app.state.nodes)
+    app.state.intake = app.state.cluster.intake
+    app.state.peers = app.state.cluster.peers
+
+
+def _balancer(app: FastAPI, settings: Settings) -> Balancer:
+    # A lone emitter has nobody to give its clients to: it ends at once.
+    seconds = settings.drain_seconds if app.state.cluster else 0.0
+    return Balancer(app.state.node, app.state.hub.subscriptions, app.state.nodes, seconds)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    cluster: Cluster | None = app.state.cluster
+    balancer: Balancer = app.state.balancer
+    async with cluster.running() if cluster else nullcontext(), asyncio.TaskGroup() as background:
+        # The group owns the task: should it ever end by an error, the whole process does, and is seen.
+        balancing_task = background.create_task(balancer.run(), name="balancer")
+        yield
+        balancing_task.cancel()

@@ -1,22 +1,26 @@
-"""Probes and metrics. Ready means that the relay has handed the history over."""
+"""Probes and metrics. Ready means that clients should come: there is a history, and what comes next will be heard."""
+
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from ws_service.cluster.nodes import State
 from ws_service.ingest.hub import Hub
+from ws_service.node import Node
 
 
 class Liveness(BaseModel):
-    """The process runs."""
+    """Whether the process should go on as it is."""
 
-    status: str = "alive"
+    status: Literal["alive", "deaf"] = "alive"
 
 
 class Readiness(BaseModel):
-    """Whether sockets are served with a known position."""
+    """Whether clients should come."""
 
-    status: str
+    status: State
     epoch: str | None
     position: int | None
 
@@ -24,20 +28,24 @@ class Readiness(BaseModel):
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/livez")
-async def livez() -> Liveness:
-    """Say that the process runs."""
+@router.get("/livez", responses={503: {"model": Liveness}})
+async def livez(request: Request, response: Response) -> Liveness:
+    """Say that the process runs; 503 where only a new one would help."""
+    node: Node = request.app.state.node
+    if node.is_dead:
+        response.status_code = 503
+        return Liveness(status="deaf")
     return Liveness()
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(request: Request, response: Response) -> Readiness:
-    """Say whether the emitter has a position: 200 or 503."""
+    """Say whether clients should come: 200 or 503."""
     hub: Hub = request.app.state.hub
-    answer = hub.answer()
-    if answer.position is None:
+    node: Node = request.app.state.node
+    if node.state != "ready":
         response.status_code = 503
-    return Readiness(status="waiting" if answer.position is None else "ready", **answer.model_dump())
+    return Readiness(status=node.state, **hub.answer().model_dump())
 
 
 @router.get("/metrics", response_class=Response)

@@ -14,6 +14,7 @@ from shared.emitter_api import EVENTS_PATH, Batch
 from tests.events import closing, history
 from tests.waiting import eventually
 from ws_service.app import create_app
+from ws_service.cluster.nodes import Nodes
 from ws_service.ingest.hub import Hub
 from ws_service.server import create_server
 from ws_service.settings import Settings
@@ -67,6 +68,12 @@ class Emitter:
         """Its Socket.IO clients."""
         sockets: Sockets = self._state.sockets
         return sockets
+
+    @property
+    def nodes(self) -> Nodes:
+        """Which emitters it hears."""
+        nodes: Nodes = self._state.nodes
+        return nodes
 
     async def post(self, batch: Batch) -> httpx.Response:
         """Hand a batch over as the relay does."""

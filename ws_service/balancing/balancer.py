@@ -1,0 +1,94 @@
+"""Ends connections in random order and at an even pace, so that their clients go elsewhere and do not come at once.
+
+The stock client comes back by itself after its transport closed, and goes on where it was.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from ws_service import metrics
+from ws_service.balancing.excess import excess
+from ws_service.cluster.nodes import Nodes
+from ws_service.ingest.subscriptions import Subscriptions
+from ws_service.node import Node
+
+_LOOK_EVERY_S = 1.0
+# After a shedding, until all others' heartbeats tell where its clients went.
+_SETTLE_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Balancer:
+    """The only one that sheds: one shedding after the other. `nodes` are those of a cluster."""
+
+    def __init__(self, node: Node, subscriptions: Subscriptions, nodes: Nodes | None, seconds: float) -> None:
+        self._node = node
+        self._subscriptions = subscriptions
+        self._nodes = nodes
+        self._seconds = seconds
+        self._target: int | None = None
+        self._asked = asyncio.Event()
+        self._settled_at = 0.0
+        self._drained: list[Callable[[], None]] = []
+
+    def drain(self, drained: Callable[[], None] | None = None) -> None:
+        """Take no new clients and send all away; then call back."""
+        if drained is not None:
+            self._drained.append(drained)
+        if not self._node.is_draining:
+            _log.info("draining", connections=self._node.connections, seconds=self._seconds)
+        self._node.is_draining = True
+        self._asked.set()
+
+    def rebalance(self, target: int) -> int:
+        """Send clients away until `target` are left; return how many those are."""
+        self._target = target
+        self._asked.set()
+        return max(0, self._node.connections - target)
+
+    async def run(self) -> None:
+        """Shed what is too many, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._asked.wait()
+            self._asked.clear()
+            await self._step()
+
+    async def _step(self) -> None:
+        if self._node.is_draining:
+            await self._shed(self._node.connections)
+            for drained in self._drained:
+                drained()
+            self._drained.clear()
+        elif self._target is not None:
+            target, self._target = self._target, None
+            await self._shed(self._node.connections - target)
+        elif count := self._excess():
+            _log.info("more connections than others have", shedding=count)
+            await self._shed(count)
+
+    def _excess(self) -> int:
+        if self._nodes is None or self._node.state != "ready" or time.monotonic() < self._settled_at:
+            return 0
+        ready = [beat for beat in self._nodes.present() if beat.state == "ready"]
+        return excess(self._node.connections, [beat.connections for beat in ready if beat.id != self._node.id])
+
+    async def _shed(self, count: int) -> None:
+        draining = self._node.is_draining
+        everyone = list(self._subscriptions.everyone())
+        chosen = random.sample(everyone, max(0, min(count, len(everyone))))
+        start = time.monotonic()
+        for index, subscription in enumerate(chosen, start=1):
+            if self._node.is_draining and not draining:
+                return  # the drain goes on with those that are left
+            subscription.listener.drop()
+            metrics.shed.inc()
+            await asyncio.sleep(max(0.0, start + self._seconds * index / len(chosen) - time.monotonic()))
+        self._settled_at = time.monotonic() + _SETTLE_S

@@ -1,0 +1,105 @@
+"""How many sockets there are, on which emitter, and where a user is connected."""
+
+from collections.abc import Awaitable, Iterable
+from heapq import nlargest
+from typing import Any
+
+from pydantic import BaseModel
+
+from ws_service.cluster.letters import Letter
+from ws_service.cluster.nodes import State
+from ws_service.cluster.peers import Peers
+from ws_service.ingest.subscriptions import Subscriptions
+from ws_service.node import Node
+
+_CENSUS = "census"
+_WITHIN_S = 2.0
+
+MOST_TOPICS = 100
+"""Of so many topics the sockets are told, those with the most."""
+
+MOST_SOCKETS = 1_000
+"""So many sockets of one name are told, from each node."""
+
+
+class Socket(BaseModel):
+    """A socket of a user, of a device or of a topic."""
+
+    node: str
+    sid: str
+    user: str | None
+
+
+class NodeCount(BaseModel):
+    """One emitter."""
+
+    node: str
+    url: str
+    state: State
+    connections: int
+    topics: dict[str, int]
+    where: dict[str, list[Socket]]
+
+
+class Connections(BaseModel):
+    """All emitters together. `silent_nodes` are those that have not answered: their sockets are not counted."""
+
+    connections: int
+    nodes: list[NodeCount]
+    topics: dict[str, int]
+    where: dict[str, list[Socket]]
+    silent_nodes: list[str]
+
+
+class Census:
+    """Counts the sockets here, and asks the other emitters for theirs."""
+
+    def __init__(self, node: Node, subscriptions: Subscriptions, peers: Peers) -> None:
+        self._node = node
+        self._subscriptions = subscriptions
+        self._peers = peers
+        peers.on(_CENSUS, self._count)
+
+    async def take(self, names: list[str]) -> Connections:
+        """Count everywhere, and find the sockets of the named users, devices and topics; raise Unavailable."""
+        given, missing = await self._peers.ask(Letter(_CENSUS, {"names": names}), _WITHIN_S)
+        nodes = sorted((NodeCount.model_validate(each) for each in given), key=lambda count: count.node)
+        return Connections(
+            connections=sum(count.connections for count in nodes),
+            nodes=nodes,
+            topics=_largest(_sum(count.topics for count in nodes)),
+            where={name: [socket for count in nodes for socket in count.where[name]] for name in names},
+            silent_nodes=missing,
+        )
+
+    def _count(self, letter: Letter) -> Awaitable[Any]:
+        node = self._node
+        counted = NodeCount(
+            node=node.name,
+            url=node.url,
+            state=node.state,
+            connections=node.connections,
+            topics=_largest(self._subscriptions.sizes()),
+            where={name: self._named(name) for name in letter.head["names"]},
+        )
+        return _given(counted.model_dump(mode="json"))
+
+    def _named(self, name: str) -> list[Socket]:
+        members = [subscription.member for subscription in self._subscriptions.named(name)]
+        return [Socket(node=self._node.name, sid=member.sid, user=member.user) for member in members[:MOST_SOCKETS]]
+
+
+async def _given(answer: Any) -> Any:
+    return answer
+
+
+def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for count in counts:
+        for topic, sockets in count.items():
+            total[topic] = total.get(topic, 0) + sockets
+    return total
+
+
+def _largest(sizes: dict[str, int]) -> dict[str, int]:
+    return dict(nlargest(MOST_TOPICS, sizes.items(), key=lambda each: each[1]))

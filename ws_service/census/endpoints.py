@@ -1,0 +1,19 @@
+"""`GET /connections`: for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from ws_service.calls import require_secret
+from ws_service.census.census import Census, Connections
+
+router = APIRouter(dependencies=[Depends(require_secret)], tags=["operations"])
+
+Name = Annotated[str, Query(min_length=1, max_length=200)]
+
+
+@router.get("/connections")
+async def connections(request: Request, of: Annotated[list[Name], Query(max_length=100)] = []) -> Connections:  # noqa: B006  # FastAPI's own form
+    """Count the sockets of all emitters; `of=user:42` says where that user is connected."""
+    census: Census = request.app.state.census
+    return await census.take(of)
