@@ -29,7 +29,14 @@ from shared.errors import StartupError
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Nothing is connected before its lifespan begins."""
-    app = FastAPI(title="Storecast product API", version="1", lifespan=_lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Storecast product API",
+        version="1",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        # Nothing here collects it: /metrics is what there is.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.settings = settings
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestMetrics)
