@@ -1,6 +1,7 @@
 """`python -m ws_service`: one emitter."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -58,6 +59,9 @@ def _run(settings: Settings, listener: socket.socket) -> None:
                 loop.add_signal_handler(number, stop)
             balancer.drain(stop)
 
+        # What was loaded stays: a full collection need not look at it, in which nobody is sent anything.
+        gc.collect()
+        gc.freeze()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, drain)
