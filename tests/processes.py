@@ -29,6 +29,11 @@ class Process:
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._started.pid
+
+    @property
     def running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._popen is not None and self._popen.poll() is None

@@ -34,7 +34,8 @@ class RedisServer(Process):
         super().__init__(Program(name, self.url, (*first, *options)), folder / f"{name}.log")
 
     def __enter__(self) -> Self:
-        self.start()
+        if not self.running:
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,12 +12,24 @@ import pytest
 import typer
 from rich.console import Console
 
-from tests.benchmarks import capacity, connections, document, fanout, idle, latency, machine, report, servers, system
+from tests.benchmarks import (
+    capacity,
+    cluster,
+    connections,
+    document,
+    fanout,
+    idle,
+    latency,
+    machine,
+    report,
+    servers,
+    system,
+)
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.run import FULL, QUICK, Run
 
 PARTS: Mapping[str, Callable[[Run], Awaitable[None]]] = {
-    part.PART: part.measure for part in (fanout, connections, idle, capacity, system, latency)
+    part.PART: part.measure for part in (fanout, connections, idle, capacity, cluster, system, latency)
 }
 
 

@@ -3,11 +3,17 @@
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import system
+from tests.benchmarks import cluster, system
 from tests.benchmarks.figures import Figures, Measure, Spread
 from tests.benchmarks.servers import BARE, NODE, STOCK, STORECAST
 
-_RATIOS = ((STORECAST, NODE), (STOCK, NODE), (STORECAST, BARE), (system.STORECAST, system.NODE))
+_RATIOS = (
+    (STORECAST, NODE),
+    (STOCK, NODE),
+    (STORECAST, BARE),
+    (system.STORECAST, system.NODE),
+    (cluster.SHARED, STORECAST),
+)
 
 
 def show(figures: Figures, console: Console) -> None:

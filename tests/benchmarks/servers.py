@@ -45,11 +45,6 @@ class Server(Process):
         return int(self.program.address.rpartition(":")[2])
 
     @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._started.pid
-
-    @property
     def cpu_s(self) -> float:
         """The CPU time that it has used."""
         return usage.cpu_seconds(self.pid)
