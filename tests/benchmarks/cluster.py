@@ -18,7 +18,7 @@ from tests.benchmarks.usage import cpu_seconds, on_core
 from tests.redis_server import RedisServer
 
 PART = "cluster"
-SHARED = "Storecast with Redis"
+CLUSTERED = "Clustered Storecast"
 _FEW = 100
 _LEAST_POSTS = 3
 _US = 1e6
@@ -30,11 +30,11 @@ async def measure(run: Run) -> None:
     if STORECAST not in run.names:
         return
     for number in range(run.scale.rounds):
-        for name in (STORECAST, SHARED):
+        for name in (STORECAST, CLUSTERED):
             run.tell(f"round {number + 1} of {run.scale.rounds}, {PART}: {name}")
             async with AsyncExitStack() as stack:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                redis = await stack.enter_async_context(_redis(folder)) if name == SHARED else None
+                redis = await stack.enter_async_context(_redis(folder)) if name == CLUSTERED else None
                 server = await stack.enter_async_context(_emitter(name, folder, redis.url if redis else ""))
                 await _measure(run, server, redis, await stack.enter_async_context(Load.on(server)))
 
@@ -53,10 +53,8 @@ async def _measure(run: Run, server: Server, redis: RedisServer | None, load: Lo
             Measure(table, "from POST to the last client, p99", "ms"): percentile(result.last_s, 99) * _MS,
         }
         if redis:
-            used_s = cpu_seconds(redis.pid) - redis_cpu_s
-            figures[Measure(table, "Redis' CPU for each event", "us", compared=False)] = (
-                used_s / len(result.last_s) * _US
-            )
+            used_us = (cpu_seconds(redis.pid) - redis_cpu_s) * _US
+            figures[Measure(table, "Redis' CPU for each event", "us", compared=False)] = used_us / len(result.last_s)
         run.figures.add(server.name, figures)
         await load.drop()
 

@@ -36,6 +36,8 @@ _METHOD = """
 - CPU is the kernel's account of the process, user and system, all threads. The time to the last client runs from just
   before the POST is sent. p99 is that of one round. Memory is the resident memory at so many connections less that
   before, each after a pause, in a process that was warmed up.
+- `Clustered Storecast` is the same emitter as one of many, with a Redis (7, without persistence) of its own on the load
+  generator's core. The CPU is the emitter's; Redis' stands below.
 - The whole system: MongoDB (one member), three API processes that are called directly, one emitter; not pinned. A
   create runs from when it was due to be sent until a subscriber has its event. Half of the most is each design's own.
   The Node design inserts (`w: majority`), posts to its emitter, then answers: an event is lost where a process dies

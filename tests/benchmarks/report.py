@@ -12,7 +12,7 @@ _RATIOS = (
     (STOCK, NODE),
     (STORECAST, BARE),
     (system.STORECAST, system.NODE),
-    (cluster.SHARED, STORECAST),
+    (cluster.CLUSTERED, STORECAST),
 )
 
 

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.benchmarks import __main__ as command
-from tests.benchmarks import capacity, connections, fanout, idle, servers, system
+from tests.benchmarks import capacity, cluster, connections, fanout, idle, servers, system
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.run import QUICK, Run
 from tests.mongod import Mongod
@@ -39,6 +39,16 @@ async def test_fan_out_is_measured_at_both_sizes_and_in_bursts() -> None:
         for measure in measures:
             assert (spread := shortest.figures.spread(measure, servers.BARE))
             assert spread.median > 0
+
+
+async def test_one_of_many_is_measured_beside_one_alone() -> None:
+    """There is a figure of both at each size, and what Redis used."""
+    shortest = run(servers.STORECAST)
+    await cluster.measure(shortest)
+
+    for measures in shortest.figures.tables().values():
+        assert shortest.figures.servers(measures) == [servers.STORECAST, cluster.CLUSTERED]
+        assert measures[-1].name.startswith("Redis")
 
 
 async def test_connections_idle_clients_and_capacity_are_measured() -> None:
