@@ -64,6 +64,7 @@ PROBLEMS = {
     "no secret": (API, {"EMITTER_SECRET": ""}, "STORECAST_EMITTER_SECRET: must have at least 16 characters"),
     "a port in use, emitter": (EMITTER, {}, "STORECAST_PORT: cannot listen on 127.0.0.1:{port}: Address already"),
     "a short secret, emitter": (EMITTER, {"EMITTER_SECRET": "hunter2"}, "must have at least 16 characters"),
+    "a malformed URL, emitter": (EMITTER, {"PORT": "0", "REDIS_URL": "redis://h:hunter2"}, "STORECAST_REDIS_URL: give"),
 }
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from shared.errors import StartupError
 from ws_service.cluster.correspondence import Correspondence
 from ws_service.cluster.event_stream import EventStream, StreamIntake
 from ws_service.cluster.heart import BEAT, Heart
@@ -20,10 +21,17 @@ _LEAVE_WITHIN_S = 1.0
 
 
 class Cluster:
-    """What an emitter of many has more than a lone one. Nothing is connected before `running`."""
+    """What an emitter of many has more than a lone one. Nothing is connected before `running`.
+
+    Raises:
+        StartupError: the URL of Redis is none.
+    """
 
     def __init__(self, settings: Settings, hub: Hub, node: Node, nodes: Nodes) -> None:
-        self._redis = open_redis(settings.redis_url.get_secret_value())
+        try:
+            self._redis = open_redis(settings.redis_url.get_secret_value())
+        except ValueError as error:
+            raise StartupError(f"STORECAST_REDIS_URL: {error}") from None
         self._letters = LetterStream(self._redis)
         self._node = node
         self._nodes = nodes

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from redis.asyncio import Redis, Sentinel
 from redis.asyncio.retry import Retry
@@ -12,7 +12,6 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from shared.errors import StartupError
 from ws_service.errors import Unavailable
 
 BLOCK_MS = 1_000
@@ -81,11 +80,17 @@ def is_cancelled() -> bool:
 
 
 def open_redis(url: str) -> Streams:
-    """Return a client of the primary, which connects when it is used; raise StartupError where the URL is wrong."""
+    """Return a client of the primary, which connects when it is used.
+
+    Raises:
+        ValueError: there is no such URL. The message says how one looks, and nothing of a password.
+    """
     try:
         client: Streams = _client(url)
-    except ValueError as error:
-        raise StartupError(f"STORECAST_REDIS_URL: {error}") from None
+    except ValueError:
+        raise ValueError(
+            f"give redis://HOST:PORT, rediss://HOST:PORT or {_SENTINEL}://HOST:PORT,HOST:PORT/NAME"
+        ) from None
     return client
 
 
@@ -114,17 +119,21 @@ def _client(url: str) -> Any:
         return Redis.from_url(url, **options)
     name = parts.path.strip("/")
     if not parts.hostname or not name or "/" in name:
-        raise ValueError(f"Sentinels look like {_SENTINEL}://host:port,host:port/name-of-the-primary")
+        raise ValueError("no host or no name")
     hosts = parts.netloc.rpartition("@")[2].split(",")
     addresses = [_address(host) for host in hosts]
-    login: dict[str, Any] = {"username": parts.username or None, "password": parts.password or None}
+    login: dict[str, Any] = {"username": _text(parts.username), "password": _text(parts.password)}
     # A primary that was replaced answers READONLY or ends the connection: the next one is asked of the Sentinels.
     sentinels: Any = Sentinel(addresses, sentinel_kwargs=options, **options)  # type: ignore[no-untyped-call]  # the library's
     return sentinels.master_for(name, **login)
 
 
+def _text(part: str | None) -> str | None:
+    return unquote(part) if part else None
+
+
 def _address(host: str) -> tuple[str, int]:
     parts = urlsplit(urlunsplit(("redis", host, "", "", "")))
     if not parts.hostname:
-        raise ValueError(f"{host!r} is no host:port")
+        raise ValueError("no host")
     return parts.hostname, parts.port or _SENTINEL_PORT
