@@ -9,11 +9,11 @@ import httpx
 
 from deploy.local import readiness, system
 from deploy.local.data_dir import DataDir
-from deploy.local.gateway import INSTALL_HINT
+from deploy.local.gateway import PROXIES, Choice
 from deploy.local.ports import free_ports
 from deploy.local.settings import LocalSettings
 from tests.processes import Processes
-from tests.tools import require
+from tests.tools import missing
 from tests.waiting import eventually
 
 EMITTER = "emitter-1"
@@ -25,7 +25,7 @@ _REQUEST_TIMEOUT_S = 30
 class System:
     """A whole Storecast of real processes, for a test to use and to break.
 
-    They are those of `storecast up`, `api-1`, `api-2`, ..., `emitter-1`, and nginx as `gateway`, without its
+    They are those of `storecast up`, `redis`, `api-1`, `api-2`, ..., `emitter-1`, ..., and the `gateway`, without its
     supervision: what a test ends stays down until the test starts it again.
     """
 
@@ -33,7 +33,9 @@ class System:
         self.secret = secret
         self.mongo_url = plan.mongo_url
         self.url = plan.front.address
+        self.sockets_url = plan.sockets_origin
         self.emitter_url = plan.emitters[0].address
+        self.emitter_urls = {emitter.name: emitter.address for emitter in plan.emitters}
         self.api_urls = {replica.name: replica.address for replica in plan.replicas}
         self.processes = processes
         self.http = http
@@ -41,23 +43,37 @@ class System:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, directory: Path, mongo_url: str, replicas: int = 3) -> AsyncIterator[Self]:
+    async def running(
+        cls,
+        directory: Path,
+        mongo_url: str,
+        replicas: int = 3,
+        *,
+        emitters: int = 1,
+        gateway: Choice = "nginx",
+        **settings: Any,
+    ) -> AsyncIterator[Self]:
         """Run one; all its parts are ready.
 
         Args:
             directory: Where logs and the gateway's files go.
             mongo_url: A database that nothing else uses.
             replicas: How many API processes.
+            emitters: How many emitters; several share a Redis.
+            gateway: Which proxy is in front.
+            settings: Of the services, such as `socket_path`.
         """
-        require("nginx", INSTALL_HINT)
-        settings = LocalSettings(log_format="json")
+        require_gateway(gateway)
+        local = LocalSettings(log_format="json", **{"drain_seconds": 1, **settings})
         data = DataDir(directory)
         data.make()
         [port] = free_ports(1)
-        plan = system.plan(system.Options(port, replicas, mongo_url, directory, "nginx"), settings, data)
+        options = system.Options(port, replicas, mongo_url, directory, gateway, emitters=emitters)
+        plan = system.plan(options, local, data)
         async with httpx.AsyncClient(base_url=plan.front.address, trust_env=False, timeout=_REQUEST_TIMEOUT_S) as http:
-            with Processes([*plan.emitters, *plan.replicas, plan.front], directory / "log") as processes:
-                running = cls(plan, settings.emitter_secret.get_secret_value(), processes, http)
+            programs = [*plan.redises, *plan.emitters, *plan.replicas, *plan.gateways]
+            with Processes(programs, directory / "log") as processes:
+                running = cls(plan, local.emitter_secret.get_secret_value(), processes, http)
                 await running.restore()
                 yield running
 
@@ -111,3 +127,9 @@ class System:
     async def create_many(self, count: int, **fields: Any) -> list[dict[str, Any]]:
         """Create products one after the other."""
         return [await self.create(f"product {number}", **fields) for number in range(count)]
+
+
+def require_gateway(choice: Choice) -> None:
+    """Skip the test, or fail it where everything has to run, if this machine has no such proxy."""
+    if PROXIES[choice].find() is None:
+        missing(f"there is no {choice} on this machine: {PROXIES[choice].install_hint}")

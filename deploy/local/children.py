@@ -1,7 +1,7 @@
 """All the children of one run: started in order, watched, stopped in the reverse order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self, TypeVar
@@ -30,11 +30,11 @@ class Children:
     ) -> None:
         await self._stack.aclose()
 
-    async def start(self, program: Program) -> None:
-        """Start a child and keep it up."""
-        child = Child(program, self._data, self._report)
-        self._keepers.add(await self._stack.enter_async_context(_supervised(child)))
-        self._children[program.name] = child
+    async def start(self, programs: Sequence[Program]) -> None:
+        """Start children that are later stopped together, and keep them up."""
+        children = [Child(program, self._data, self._report) for program in programs]
+        self._keepers |= await self._stack.enter_async_context(_supervised(children))
+        self._children |= {child.program.name: child for child in children}
 
     async def beside(self, step: Coroutine[None, None, _Result]) -> _Result:
         """Await a step while the children run; what makes it impossible to keep one of them up ends the step."""
@@ -53,17 +53,20 @@ class Children:
             child.settled = True
 
     def failure(self, name: str, problem: str) -> str:
-        """Say in one line what is wrong with a child, with the last thing it said itself."""
-        return self._children[name].failure(problem)
+        """Say in one line what is wrong with a child, with the last thing it said itself; or with what is no child."""
+        return self._children[name].failure(problem) if name in self._children else f"{name} {problem}"
 
 
 @asynccontextmanager
-async def _supervised(child: Child) -> AsyncIterator[asyncio.Task[None]]:
-    await child.start()
-    keeper = asyncio.create_task(child.keep_up(), name=f"keep up {child.program.name}")
+async def _supervised(children: Sequence[Child]) -> AsyncIterator[set[asyncio.Task[None]]]:
+    keepers: set[asyncio.Task[None]] = set()
     try:
-        yield keeper
+        for child in children:
+            await child.start()
+            keepers.add(asyncio.create_task(child.keep_up(), name=f"keep up {child.program.name}"))
+        yield keepers
     finally:
-        keeper.cancel()
-        await asyncio.wait({keeper})
-        await child.stop()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        await asyncio.gather(*(child.stop() for child in children))

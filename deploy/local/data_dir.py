@@ -37,8 +37,8 @@ class DataDir:
         """Return the names of the MongoDB members whose data are here."""
         return sorted(folder.name for folder in self.root.glob("mongod*/") if any(folder.iterdir()))
 
-    def member(self, name: str) -> Path:
-        """Return the folder for the data of the MongoDB member `name`, which is made if it is missing."""
+    def database(self, name: str) -> Path:
+        """Return the folder for the data of the database child `name`, which is made if it is missing."""
         folder = self.root / name
         folder.mkdir(exist_ok=True)
         return folder

@@ -1,6 +1,5 @@
 """What a person sees on the terminal."""
 
-import re
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +11,7 @@ from deploy.local.data_dir import DataDir
 from deploy.local.gateway import INSTALL_HINT
 from deploy.local.readiness import Missing
 from deploy.local.system import System
+from deploy.local.urls import without_password
 
 _LABEL_WIDTH = 12
 
@@ -54,8 +54,10 @@ class Display:
         self._line(Text(""))
         self._row("page", f"{origin}/", "bold")
         self._row("API", f"{origin}/products   (description: {origin}/docs)")
-        self._row("sockets", f"{system.sockets.address}{system.socket_path}")
+        self._row("sockets", f"{system.sockets_origin}{system.socket_path}")
         self._row("MongoDB", without_password(system.mongo_url))
+        if system.redis_url:
+            self._row("Redis", without_password(system.redis_url))
         self._row("data", str(data.root))
         self._row("children", f"process ids in {data.root / 'run'}, output in {data.root / 'log'}")
         if system.gateway is None:
@@ -73,8 +75,3 @@ class Display:
 
     def _line(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)  # a wrapped address could not be copied
-
-
-def without_password(url: str) -> str:
-    """Return a URL fit to be shown."""
-    return re.sub(r"//[^@/]*@", "//***@", url)

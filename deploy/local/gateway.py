@@ -1,74 +1,43 @@
-"""nginx as the gateway: one origin for the product API and for the sockets."""
+"""The gateway: one origin for the product API and for the sockets, by nginx, HAProxy or Traefik."""
 
-import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Literal, NamedTuple
 
+from deploy.local import haproxy, nginx, traefik
 from deploy.local.child import Program
-from deploy.local.ports import HOST
-from deploy.local.services import address_of
+from deploy.local.routes import Routes
 from shared.errors import StartupError
 
-NGINX_FILES = Path(__file__).parents[1] / "nginx"
-TEMPLATE = NGINX_FILES / "storecast.conf.template"
+Choice = Literal["auto", "nginx", "haproxy", "traefik", "none"]
+Configure = Callable[[Path, Routes], Program]
+"""Writes what the proxy needs to a folder, and describes it as a child."""
 
-INSTALL_HINT = "install nginx (`apt-get install nginx-light`)"
+INSTALL_HINT = nginx.INSTALL_HINT
 
-_VARIABLE = re.compile(r"\$\{(STORECAST_[A-Z_]+)\}")
-_SERVERS = re.compile(r"((server|resolver) [A-Za-z0-9.:_=\- ]+; ?)+")
-# What a value may look like: one that could close its directive would write its own configuration.
-_ALLOWED = {
-    "STORECAST_LISTEN": re.compile(r"([0-9.]+:)?[0-9]{1,5}"),
-    "STORECAST_SOCKET_PATH": re.compile(r"(/[A-Za-z0-9_-]+)+"),
-    "STORECAST_API_SERVERS": _SERVERS,
-    "STORECAST_EMITTER_SERVERS": _SERVERS,
+
+class _Proxy(NamedTuple):
+    find: Callable[[], str | None]
+    program: Callable[[str, Path, Routes], Program]
+    install_hint: str
+
+
+PROXIES = {
+    "nginx": _Proxy(nginx.find, nginx.program, nginx.INSTALL_HINT),
+    "haproxy": _Proxy(haproxy.find, haproxy.program, haproxy.INSTALL_HINT),
+    "traefik": _Proxy(traefik.find, traefik.program, traefik.INSTALL_HINT),
 }
 
 
-def render(template: str, values: Mapping[str, str]) -> str:
-    """Put the values in place of `${STORECAST_...}`, as the nginx image does with its environment.
-
-    Raises:
-        ValueError: a variable has no value, or one that is not of its form. The message names the variable.
-
-    """
-
-    def value_of(variable: re.Match[str]) -> str:
-        name = variable[1]
-        value = values.get(name, "")
-        if not _ALLOWED[name].fullmatch(value):
-            raise ValueError(f"{name} has a value that cannot stand in nginx's configuration: {value!r}")
-        return value
-
-    return _VARIABLE.sub(value_of, template)
-
-
-def servers(ports: Sequence[int]) -> str:
-    """Return the servers of an upstream block.
-
-    One that refused a connection is passed over for a second: the time in which a child that died is back.
-    """
-    return " ".join(f"server {HOST}:{port} max_fails=1 fail_timeout=1s;" for port in ports)
-
-
-def find_nginx() -> str | None:
-    """Return the nginx of this machine, also where the user's PATH leaves out the system's programs."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/local/sbin:/usr/sbin")
-
-
-def nginx(program: str, folder: Path, port: int, values: Mapping[str, str]) -> Program:
-    """Write nginx's configuration to `folder` and describe nginx as a child."""
-    try:
-        configuration = render(TEMPLATE.read_text(), {"STORECAST_LISTEN": f"{HOST}:{port}", **values})
-    except ValueError as error:
-        raise StartupError(str(error)) from None
-    (folder / "storecast.conf").write_text(configuration)
-    shutil.copyfile(NGINX_FILES / "local.conf", folder / "nginx.conf")
-    return Program(
-        name="gateway",
-        address=address_of(port),
-        # All paths in the files are relative to -p. -e: without it nginx opens the system's error log first.
-        command=(program, "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"),
-        stop_seconds=5.0,
-    )
+def choose(choice: Choice) -> Configure | None:
+    """Return the gateway that was asked for, None for none; raise StartupError if it is not on this machine."""
+    if choice == "none":
+        return None
+    proxy = PROXIES["nginx" if choice == "auto" else choice]
+    executable = proxy.find()
+    if executable is not None:
+        return partial(proxy.program, executable)
+    if choice == "auto":
+        return None
+    raise StartupError(f"there is no {choice} on this machine; {proxy.install_hint}, or use --gateway none")

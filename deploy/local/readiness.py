@@ -8,8 +8,12 @@ from typing import NamedTuple, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
+from redis.exceptions import AuthenticationError, InvalidResponse, RedisError, ResponseError
 
 from deploy.local.system import System
+from deploy.local.urls import without_password
+from shared.errors import StartupError
+from ws_service.cluster.redis import closing, open_redis
 
 _LOOK_EVERY_SECONDS = 0.1
 _ANSWER_WITHIN_SECONDS = 2.0
@@ -51,6 +55,25 @@ async def first_missing(http: httpx.AsyncClient, system: System) -> Missing | No
     return await _missing_on_the_event_path(http, system) or await _missing_at_the_front(http, system)
 
 
+async def missing_redis(system: System) -> Missing | None:
+    """Look whether the emitters will find their Redis.
+
+    Raises:
+        StartupError: it does not let us in, which waiting would not change.
+
+    """
+    name = system.redis.name if system.redis else f"Redis at {without_password(system.redis_url)}"
+    redis = open_redis(system.redis_url)
+    async with closing(redis):
+        try:
+            await redis.ping()
+        except (AuthenticationError, ResponseError, InvalidResponse) as error:
+            raise StartupError(f"{name} does not let us in ({error}); give another --redis-url") from None
+        except (RedisError, OSError) as error:
+            return Missing(name, f"does not answer ({error})")
+    return None
+
+
 async def _missing_on_the_event_path(http: httpx.AsyncClient, system: System) -> Missing | None:
     log_end = 0
     for replica in system.replicas:
@@ -72,8 +95,8 @@ async def _missing_on_the_event_path(http: httpx.AsyncClient, system: System) ->
 async def _missing_at_the_front(http: httpx.AsyncClient, system: System) -> Missing | None:
     if await _get(http, f"{system.front.address}/livez") is None:
         return Missing(system.front.name, f"does not answer for the product API at {system.front.address}")
-    if not await _shakes_hands(http, f"{system.sockets.address}{system.socket_path}/"):
-        return Missing(system.sockets.name, f"does not answer for the sockets at {system.sockets.address}")
+    if not await _shakes_hands(http, f"{system.sockets_origin}{system.socket_path.rstrip('/')}/"):
+        return Missing(system.sockets.name, f"does not answer for the sockets at {system.sockets_origin}")
     return None
 
 

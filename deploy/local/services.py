@@ -10,6 +10,8 @@ from deploy.local.ports import HOST
 from deploy.local.settings import LocalSettings
 from shared.settings import PREFIX
 
+_STOP_SECONDS = 10.0
+
 
 def address_of(port: int) -> str:
     """Return the base URL of a service at `port`."""
@@ -30,13 +32,40 @@ def api_replica(number: int, port: int, settings: LocalSettings, others: Address
     return _service("api_service", f"api-{number}", port, settings, own)
 
 
-def emitter(number: int, port: int, settings: LocalSettings, *, page_ports: Sequence[int]) -> Program:
-    """Describe one emitter; `page_ports` are those of pages that have another origin than the emitter."""
+def emitter(
+    number: int, port: int, settings: LocalSettings, *, page_ports: Sequence[int], redis_url: str = ""
+) -> Program:
+    """Describe one emitter.
+
+    Args:
+        number: Which of the emitters it is, from 1.
+        port: Where it listens.
+        settings: What all services share.
+        page_ports: The ports of pages that have another origin than the emitter.
+        redis_url: What makes it one of many; empty: it is alone.
+
+    """
     origins = [f"http://{host}:{port}" for port in page_ports for host in (HOST, "localhost")]
-    return _service("ws_service", f"emitter-{number}", port, settings, {"ALLOWED_ORIGINS": json.dumps(origins)})
+    own = {
+        "ALLOWED_ORIGINS": json.dumps(origins),
+        "CLIENT_TOPICS": json.dumps(settings.client_topics),
+        "DRAIN_SECONDS": f"{settings.drain_seconds:g}",
+        "JWT_SECRET": settings.jwt_secret.get_secret_value(),
+        "PUBLIC_WS_URL": address_of(port),
+        "REDIS_URL": redis_url,
+    }
+    stop_seconds = _STOP_SECONDS + (settings.drain_seconds if redis_url else 0)
+    return _service("ws_service", emitter_name(number), port, settings, own, stop_seconds)
 
 
-def _service(module: str, name: str, port: int, settings: LocalSettings, own: dict[str, str]) -> Program:
+def emitter_name(number: int) -> str:
+    """Return the name of an emitter, which `welcome.node` and the gateway know it by."""
+    return f"emitter-{number}"
+
+
+def _service(  # noqa: PLR0913, PLR0917 - what one service has that the others have not
+    module: str, name: str, port: int, settings: LocalSettings, own: dict[str, str], stop_seconds: float = _STOP_SECONDS
+) -> Program:
     variables = {
         "HOST": HOST,
         "PORT": str(port),
@@ -51,4 +80,5 @@ def _service(module: str, name: str, port: int, settings: LocalSettings, own: di
         address=address_of(port),
         command=(sys.executable, "-m", module),
         environment={f"{PREFIX}{variable}": value for variable, value in variables.items()},
+        stop_seconds=stop_seconds,
     )

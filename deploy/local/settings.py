@@ -2,24 +2,32 @@
 
 import os
 import secrets
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
 from shared.settings import PREFIX, ServiceSettings
 
-_SECRET = f"{PREFIX}EMITTER_SECRET"
+_SECRETS = frozenset({f"{PREFIX}EMITTER_SECRET", f"{PREFIX}JWT_SECRET"})
+
+
+def _random_secret() -> SecretStr:
+    return SecretStr(secrets.token_urlsafe(32))
 
 
 class LocalSettings(ServiceSettings):
     """What the command line does not ask: the services' own settings, with defaults that suit one machine."""
 
-    # Made anew for each run unless it is given. It reaches the children in their environment alone: a command line
+    # Made anew for each run unless they are given. They reach the children in their environment alone: a command line
     # can be read by every user of the machine.
-    emitter_secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)))
+    emitter_secret: SecretStr = Field(default_factory=_random_secret)
+    jwt_secret: SecretStr = Field(default_factory=_random_secret)
+    # The page's chat.
+    client_topics: tuple[str, ...] = ("chat:*",)
+    drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
     log_format: Literal["json", "console"] = "console"
 
 
 def inherited_environment() -> dict[str, str]:
-    """Return what every child inherits: everything but the secret, which is given to those that need it."""
-    return {name: value for name, value in os.environ.items() if name != _SECRET}
+    """Return what every child inherits: everything but the secrets, which are given to those that need them."""
+    return {name: value for name, value in os.environ.items() if name not in _SECRETS}

@@ -3,13 +3,14 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
+from deploy.local.child import Program
 from deploy.local.children import Children
 from deploy.local.data_dir import DataDir
 from deploy.local.display import Display
 from deploy.local.lock import locked
-from deploy.local.readiness import Missing, client, first_missing, wait_until
+from deploy.local.readiness import Missing, client, first_missing, missing_redis, wait_until
 from deploy.local.replica_set import step_to_primary
 from deploy.local.settings import LocalSettings
 from deploy.local.system import Options, System, plan
@@ -46,14 +47,20 @@ async def _run(system: System, data: DataDir, display: Display) -> None:
                 problem = f"{missing.reason} after {START_WITHIN_SECONDS} s"
                 raise StartupError(children.failure(missing.child, problem))
 
-        for program in system.mongods:
-            display.started(program)
-            await children.start(program)
+        async def start(programs: Sequence[Program]) -> None:
+            for program in programs:
+                display.started(program)
+            await children.start(programs)
+
+        for mongod in system.mongods:  # one after the other ends as well, so that its data are with another
+            await start([mongod])
+        await start(system.redises)
         if system.mongods:
             await wait(lambda: step_to_primary([program.address for program in system.mongods]))
-        for program in [*system.emitters, *system.replicas, *system.gateways]:
-            display.started(program)
-            await children.start(program)
+        if system.redis_url:
+            await wait(lambda: missing_redis(system))
+        for together in (system.emitters, system.replicas, system.gateways):
+            await start(together)
         await wait(lambda: first_missing(http, system))
         children.settle()
         display.ready(system, data)

@@ -1,10 +1,13 @@
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.local.gateway import TEMPLATE, render
+from deploy.local import haproxy
+from deploy.local.nginx import INCLUDED, ONE_ORIGIN, UPSTREAMS, render
+from tests.tools import missing
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,6 +17,29 @@ def services() -> dict[str, Any]:
     """Return the services of the compose file."""
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     services: dict[str, Any] = compose["services"]
+    return services
+
+
+class Override(yaml.SafeLoader):
+    """Reads Compose's `!override`: the value replaces what it would be merged with."""
+
+    def replacing(self, node: yaml.Node) -> Any:
+        """Return the value."""
+        if isinstance(node, yaml.MappingNode):
+            return self.construct_mapping(node, deep=True)
+        assert isinstance(node, yaml.SequenceNode)
+        return self.construct_sequence(node, deep=True)
+
+
+Override.add_constructor("!override", Override.replacing)
+
+
+@pytest.fixture(scope="module")
+def several() -> dict[str, Any]:
+    """Return the services of the compose file for several emitters."""
+    compose = yaml.load((ROOT / "deploy/compose/haproxy.yml").read_text(), Override)  # noqa: S506 - derived from the safe one
+    services: dict[str, Any] = compose["services"]
+    assert compose["networks"] == {"cluster": {"internal": True}}
     return services
 
 
@@ -44,12 +70,12 @@ def test_a_missing_secret_stops_compose(services: dict[str, Any]) -> None:
 def test_the_gateways_values_fit_the_template(services: dict[str, Any]) -> None:
     """The nginx image fills in the same template, without our checks; so they are made here."""
     environment = services["gateway"]["environment"]
-    configuration = render(TEMPLATE.read_text(), environment)
-    assert "server api:8000 resolve" in configuration
+    assert "server api:8000 resolve" in render(UPSTREAMS, environment)
+    assert "listen 8080;" in render(ONE_ORIGIN, environment)
     # The image replaces what the filter lets through: nginx's own variables must not be among it.
     assert environment["NGINX_ENVSUBST_FILTER"] == "^STORECAST_"
-    [mount] = services["gateway"]["volumes"]
-    assert (ROOT / mount.partition(":")[0]) == TEMPLATE
+    mounted = {ROOT / mount.partition(":")[0] for mount in services["gateway"]["volumes"]}
+    assert mounted == {ONE_ORIGIN, UPSTREAMS, INCLUDED}
 
 
 def test_every_service_has_a_health_check(services: dict[str, Any]) -> None:
@@ -69,3 +95,41 @@ def test_our_own_services_cannot_write_and_have_no_privileges(services: dict[str
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_several_emitters_share_a_redis_that_nobody_else_reaches(several: dict[str, Any]) -> None:
+    """Redis refuses what it has no room for, keeps nothing on disk, and is in a network of the emitters alone."""
+    redis = several["redis"]
+    assert redis["command"][1:] == ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    assert redis["networks"] == ["cluster"]
+    assert "ports" not in redis
+    assert redis["read_only"] is True
+    assert redis["cap_drop"] == ["ALL"]
+    assert several["emitter"]["environment"]["STORECAST_REDIS_URL"] == "redis://redis:6379"
+    assert several["emitter"]["networks"] == ["services", "cluster"]
+
+
+def test_an_emitter_has_time_to_drain(several: dict[str, Any]) -> None:
+    """Docker kills what has not ended by then."""
+    emitter = several["emitter"]
+    assert int(emitter["stop_grace_period"].rstrip("s")) > float(emitter["environment"]["STORECAST_DRAIN_SECONDS"])
+
+
+def test_haproxys_values_fit_its_configuration(several: dict[str, Any], tmp_path: Path) -> None:
+    """HAProxy fills in the file by itself; it takes it as it stands, with these values."""
+    gateway = several["gateway"]
+    [mount] = gateway["volumes"]
+    assert (ROOT / mount.partition(":")[0]) == haproxy.TEMPLATE
+    assert "server-template emitter- 1-20 emitter:9000 resolvers docker" in haproxy.render(
+        {"STORECAST_SOCKETS_LISTEN": "8081", **gateway["environment"]}  # of use for the path "/" alone
+    )
+    program = haproxy.find() or missing(haproxy.INSTALL_HINT)
+    checked = subprocess.run(
+        [program, "-c", "-f", haproxy.TEMPLATE],
+        env=gateway["environment"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stdout.strip()) == (0, "Configuration file is valid"), checked.stderr

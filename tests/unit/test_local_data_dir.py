@@ -22,8 +22,8 @@ def test_a_new_run_keeps_one_generation_of_logs_and_no_process_ids(tmp_path: Pat
 def test_only_members_with_data_count(tmp_path: Path) -> None:
     """A folder that is empty, or a file such as a remembered port, is no member's data."""
     data = DataDir(tmp_path)
-    data.member("mongod")
-    (data.member("mongod-2") / "WiredTiger").touch()
+    data.database("mongod")
+    (data.database("mongod-2") / "WiredTiger").touch()
     data.port("mongod-3").write_text("20000\n")
     assert data.members() == ["mongod-2"]
 

@@ -7,9 +7,10 @@ from rich.console import Console
 
 from deploy.local.child import Program
 from deploy.local.data_dir import DataDir
-from deploy.local.display import Display, without_password
+from deploy.local.display import Display
 from deploy.local.readiness import Missing
 from deploy.local.system import System
+from deploy.local.urls import without_password
 
 SYSTEM = System(
     mongo_url="mongodb://user:hunter2@db/storecast",

@@ -1,12 +1,17 @@
+import asyncio
+import dataclasses
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from deploy.local.child import Program
-from deploy.local.readiness import Missing, client, first_missing, wait_until
+from deploy.local.ports import HOST
+from deploy.local.readiness import Missing, client, first_missing, missing_redis, wait_until
 from deploy.local.system import System
+from shared.errors import StartupError
 
 SYSTEM = System(
     mongo_url="mongodb://db/storecast",
@@ -132,3 +137,52 @@ async def test_the_looks_ignore_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     async with client() as http:
         assert not http.trust_env
+
+
+class Redis:
+    """A server that answers every command in the same way."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client."""
+        while await reader.read(1024):
+            writer.write(self._answer)
+        writer.close()
+
+
+@asynccontextmanager
+async def redis_that_says(answer: bytes) -> AsyncIterator[System]:
+    """Run such a server, and return a system that uses it."""
+    async with await asyncio.start_server(Redis(answer), HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield dataclasses.replace(SYSTEM, redis_url=f"redis://:hunter2@{HOST}:{port}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"-WRONGPASS invalid username-password pair\r\n", "WRONGPASS|invalid"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "Protocol Error"),
+    ],
+)
+async def test_a_redis_that_does_not_let_us_in_ends_the_start(answer: bytes, message: str) -> None:
+    """Waiting would change nothing. The line shows no password."""
+    async with redis_that_says(answer) as system:
+        with pytest.raises(StartupError, match=message) as error:
+            await missing_redis(system)
+    assert "hunter2" not in str(error.value)
+
+
+async def test_a_redis_that_does_not_answer_is_waited_for() -> None:
+    """An own one is called by its name, one that was given by its address, without its password."""
+    given = dataclasses.replace(SYSTEM, redis_url="redis://:hunter2@127.0.0.1:1")
+    missing = await missing_redis(given)
+    assert missing is not None
+    assert missing.child == "Redis at redis://***@127.0.0.1:1"
+    assert missing.reason.startswith("does not answer (")
+    own = dataclasses.replace(given, redis=Program("redis", "127.0.0.1:1", ()))
+    missing = await missing_redis(own)
+    assert missing is not None
+    assert missing.child == "redis"

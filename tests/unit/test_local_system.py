@@ -1,27 +1,27 @@
+import dataclasses
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deploy.local import gateway
 from deploy.local.data_dir import DataDir
-from deploy.local.gateway import INSTALL_HINT
+from deploy.local.gateway import INSTALL_HINT, Choice
 from deploy.local.ports import HOST, free_ports
 from deploy.local.settings import LocalSettings, inherited_environment
-from deploy.local.system import GatewayChoice, Options, System, plan
+from deploy.local.system import Options, System, plan
 from shared.errors import StartupError
+from tests.system import require_gateway
 from tests.tools import require
 
 
-def planned(
-    folder: Path, gateway: GatewayChoice, *, port: int | None = None, mongo_url: str | None = None, members: int = 1
-) -> System:
-    """Return the plan for three replicas with a data directory of their own."""
+def planned(folder: Path, gateway: Choice, *, mongo_url: str | None = None, **more: Any) -> System:
+    """Return the plan for three replicas with a data directory of their own; `more` are further options."""
     data = DataDir(folder)
     data.make()
-    options = Options(port or free_ports(1)[0], 3, mongo_url, folder, gateway, members)
-    return plan(options, LocalSettings(), data)
+    options = Options(free_ports(1)[0], 3, mongo_url, folder, gateway)
+    return plan(dataclasses.replace(options, **more), LocalSettings(), data)
 
 
 def test_one_origin_behind_the_gateway(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_database_that_is_given_is_used(tmp_path: Path) -> None:
 
 def test_a_replica_set_of_three(tmp_path: Path) -> None:
     """Each member has a name, a folder and a port of its own, which it keeps; the URL names them all."""
-    first, second = (planned(tmp_path, "none", members=3) for _ in range(2))
+    first, second = (planned(tmp_path, "none", mongo_members=3) for _ in range(2))
     assert [program.name for program in first.mongods] == ["mongod-1", "mongod-2", "mongod-3"]
     assert [program.command for program in first.mongods] == [program.command for program in second.mongods]
     addresses = [program.address for program in first.mongods]
@@ -96,14 +96,14 @@ def test_the_members_of_a_data_directory_stay_the_same(
         (tmp_path / name).mkdir()
         (tmp_path / name / "WiredTiger").touch()
     with pytest.raises(StartupError, match=f"^{tmp_path} holds the data {message}"):
-        planned(tmp_path, "none", members=members)
-    planned(tmp_path, "none", members=4 - members)
+        planned(tmp_path, "none", mongo_members=members)
+    planned(tmp_path, "none", mongo_members=4 - members)
 
 
 def test_members_of_a_database_that_is_given_are_not_ours_to_choose(tmp_path: Path) -> None:
     """Two options that contradict each other are one clear line."""
     with pytest.raises(StartupError, match=r"^--mongo-members is for an own MongoDB; .*--mongo-url$"):
-        planned(tmp_path, "none", mongo_url="mongodb://db/storecast", members=3)
+        planned(tmp_path, "none", mongo_url="mongodb://db/storecast", mongo_members=3)
 
 
 def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
@@ -144,9 +144,61 @@ def test_a_wrong_setting_is_refused_before_anything_is_started(monkeypatch: pyte
         LocalSettings.load()
 
 
-def test_a_gateway_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked for by name it is one clear line; left to `auto` there is none, and the display says so."""
-    monkeypatch.setattr(gateway, "find_nginx", lambda: None)
-    with pytest.raises(StartupError, match=r"^there is no nginx .*apt-get install nginx-light.*--gateway none$"):
-        planned(tmp_path, "nginx", mongo_url="mongodb://db/storecast")
-    assert planned(tmp_path, "auto", mongo_url="mongodb://db/storecast").gateway is None
+def test_a_single_emitter_needs_no_redis(tmp_path: Path) -> None:
+    """None is started, whatever the environment of the user says."""
+    system = planned(tmp_path, "none")
+    assert (system.redis, system.redis_url, system.redises) == (None, "", [])
+    assert system.emitters[0].environment["STORECAST_REDIS_URL"] == ""
+
+
+@pytest.mark.parametrize("gateway", ["none", "traefik"])
+def test_several_emitters_share_a_redis(tmp_path: Path, gateway: Choice) -> None:
+    """Each emitter knows the Redis, its own address and who may talk; each replica knows all the emitters."""
+    if gateway != "none":
+        require_gateway(gateway)
+    system = planned(tmp_path, gateway, emitters=3)
+    assert system.redis is not None
+    assert str(tmp_path / "redis") in system.redis.command
+    assert [program.name for program in system.emitters] == ["emitter-1", "emitter-2", "emitter-3"]
+    urls = [emitter.address for emitter in system.emitters]
+    for emitter in system.emitters:
+        assert emitter.environment["STORECAST_REDIS_URL"] == f"redis://{system.redis.address}"
+        assert emitter.environment["STORECAST_PUBLIC_WS_URL"] == emitter.address
+        assert json.loads(emitter.environment["STORECAST_CLIENT_TOPICS"]) == ["chat:*"]
+        assert f"http://127.0.0.1:{system.front.address[-5:]}" in json.loads(
+            emitter.environment["STORECAST_ALLOWED_ORIGINS"]
+        )
+    for replica in system.replicas:
+        assert replica.environment["STORECAST_EMITTER_URL"] == ",".join(urls)
+        assert replica.environment["STORECAST_PUBLIC_WS_URL"] == (urls[0] if gateway == "none" else "")
+
+
+def test_an_emitter_has_time_to_drain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops it waits longer than its drain takes; one that is alone does not drain."""
+    monkeypatch.setenv("STORECAST_DRAIN_SECONDS", "60")
+    assert planned(tmp_path, "none", emitters=2).emitters[0].stop_seconds > 60
+    assert planned(tmp_path, "none").emitters[0].stop_seconds < 60
+
+
+def test_a_redis_that_is_given_is_used(tmp_path: Path) -> None:
+    """With a Redis of the user's no other is started; even a single emitter shares it."""
+    url = "redis://:hunter2@redis.example:6380/1"
+    system = planned(tmp_path, "none", redis_url=url)
+    assert system.redis is None
+    assert system.emitters[0].environment["STORECAST_REDIS_URL"] == url
+
+
+def test_a_wrong_url_of_a_redis_is_refused(tmp_path: Path) -> None:
+    """One line, before anything is started."""
+    with pytest.raises(StartupError, match=r"^--redis-url is no URL of a Redis"):
+        planned(tmp_path, "none", redis_url="http://redis")
+
+
+def test_only_the_emitters_can_check_tokens(tmp_path: Path) -> None:
+    """The secret that tokens are signed with is in no other child."""
+    system = planned(tmp_path, "none", emitters=2)
+    secret = system.emitters[0].environment["STORECAST_JWT_SECRET"]
+    assert len(secret) >= 32
+    assert system.emitters[1].environment["STORECAST_JWT_SECRET"] == secret
+    assert not [program for program in system.replicas if secret in program.environment.values()]
+    assert "STORECAST_JWT_SECRET" not in inherited_environment()

@@ -51,6 +51,9 @@ class Streams(Protocol):
     async def aclose(self) -> None:
         """Close all connections."""
 
+    async def ping(self) -> bool:
+        """Tell whether it answers."""
+
     async def hmget(self, name: str, keys: list[str]) -> list[bytes | None]:
         """Return fields of a hash."""
 

@@ -30,7 +30,11 @@ const ANSWER_MS = 10_000;
  * @returns {(text: string) => Promise<void>} says something in the chat
  */
 export function listen(config, listener) {
-  const socket = io(config.socket_url || undefined, { path: config.socket_path });
+  const socket = io(config.socket_url || undefined, {
+    path: config.socket_path,
+    // The cookie by which a gateway on another origin knows the session of long-polling.
+    withCredentials: Boolean(config.socket_url),
+  });
   followState(socket, listener);
   followEvents(socket, listener);
   followLobby(socket, listener);
