@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
 
-.PHONY: help install run test check format bench soak chaos lock clean
+.PHONY: help install run test check format bench soak chaos scale lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,9 +47,13 @@ bench: install tests/node_modules/.installed ## hold the emitter and the whole s
 soak: install ## have clients come and go, and watch the emitter's memory: make soak MINUTES=30
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30)
 
-chaos: install tests/node_modules/.installed ## break the running system at random: make chaos SECONDS=300 SEED=1
-	@$(DEBIAN_PACKAGES) nginx-light libcurl4
-	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED))
+chaos: install tests/node_modules/.installed ## break the running system at random: make chaos EMITTERS=3 SECONDS=300 SEED=1
+	@$(DEBIAN_PACKAGES) nginx-light redis-server libcurl4
+	$(BIN)/python -m tests.chaos --emitters $(or $(EMITTERS),1) --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED))
+
+scale: install tests/node_modules/.installed ## thousands of clients on three emitters: make scale ONLY=rolling,devices
+	@$(DEBIAN_PACKAGES) haproxy redis-server libcurl4
+	$(BIN)/python -m tests.scale $(if $(ONLY),--only $(ONLY))
 
 tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	npm --prefix tests ci --loglevel=error

@@ -16,18 +16,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from deploy.local.gateway import INSTALL_HINT
 from tests.chaos import run
 from tests.chaos.report import Report
+from tests.chaos.schedule import Role
 from tests.tools import require
 
 ARTEFACTS = Path(__file__).parents[1] / "artefacts" / "chaos"
 _SEEDS = 1_000_000
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 - each is an option of the command line, given by name
     seconds: Annotated[int, typer.Option(min=20, max=3_600, help="How long the system is used and broken.")] = 300,
     rate: Annotated[
         float, typer.Option(min=1, max=1_000, help="How many changes a second, all clients together.")
     ] = 40,
     seed: Annotated[int | None, typer.Option(help="Which schedule of faults; without it a new one.")] = None,
+    emitters: Annotated[int, typer.Option(min=1, max=20, help="How many emitters; several share a Redis.")] = 1,
+    role: Annotated[list[Role] | None, typer.Option(help="Which processes are broken; without it all.")] = None,
     folder: Annotated[Path, typer.Option(file_okay=False, help="Where data, logs and the report go.")] = ARTEFACTS,
 ) -> None:
     """Break a whole Storecast at random. Exit code 1: something was lost, doubled or out of order."""
@@ -43,7 +46,7 @@ def main(
         sys.exit(f"{folder} is not empty; name a new one with --folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        sys.exit(asyncio.run(_run(Console(), folder, run.Options(seconds, rate, seed))))
+        sys.exit(asyncio.run(_run(Console(), folder, run.Options(seconds, rate, seed, emitters, role or ()))))
     except asyncio.CancelledError:  # SIGTERM; all that was started has been ended
         sys.exit(128 + signal.SIGTERM)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Collection
 
 import httpx
 from pymongo.errors import PyMongoError
@@ -16,16 +17,17 @@ from tests.waiting import eventually
 ROLE_WITHIN_S = 30
 RESTART_WITHIN_S = 30
 _SIGNALS = {Action.KILL: signal.SIGKILL, Action.TERMINATE: signal.SIGTERM}
-_FIXED = {Role.EMITTER: "emitter-1", Role.GATEWAY: "gateway"}
+_NAMED = {Role.EMITTER: "emitter-", Role.GATEWAY: "gateway", Role.REDIS: "redis"}
 _MEMBERS = {Role.PRIMARY: "PRIMARY", Role.SECONDARY: "SECONDARY"}
 
 
 class Injector:
-    """Who hits the processes of one `storecast up`."""
+    """Who hits the processes of one `storecast up`, whose emitters are at these addresses."""
 
-    def __init__(self, up: Up) -> None:
+    def __init__(self, up: Up, emitter_urls: Collection[str]) -> None:
         self.injected: list[Injected] = []
         self._up = up
+        self._emitter_urls = emitter_urls
         self._children = set(up.pids())
 
     async def run(self, faults: list[Fault], began: float) -> None:
@@ -35,7 +37,7 @@ class Injector:
             await self._inject(fault)
 
     async def whole(self) -> None:
-        """Wait until every child runs, every member takes part, and the system works."""
+        """Wait until every child runs, every member takes part, every emitter is ready, and the system works."""
         await eventually(self._is_whole, message="the system is whole again", timeout_s=ROLE_WITHIN_S)
 
     async def _inject(self, fault: Fault) -> None:
@@ -60,8 +62,8 @@ class Injector:
         """Return who has the role now; nobody while a process that could have it is missing."""
         if self._up.pids().keys() != self._children:
             return []
-        if role in _FIXED:
-            return [_FIXED[role]]
+        if role in _NAMED:
+            return sorted(name for name in self._children if name.startswith(_NAMED[role]))
         if role in _MEMBERS:
             states = await self._members()
             return sorted(name for name, state in states.items() if state == _MEMBERS[role])
@@ -88,9 +90,17 @@ class Injector:
 
     async def _is_whole(self) -> bool:
         try:
-            return self._up.pids().keys() == self._children and bool(await self._members()) and await self._up.works()
+            return (
+                self._up.pids().keys() == self._children
+                and bool(await self._members())
+                and all([await self._is_ready(url) for url in self._emitter_urls])
+                and await self._up.works()
+            )
         except httpx.TransportError:
             return False
+
+    async def _is_ready(self, url: str) -> bool:
+        return (await self._up.http.get(f"{url}/readyz")).is_success
 
 
 async def _stop_for(pid: int, seconds: float) -> None:

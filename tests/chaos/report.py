@@ -113,8 +113,13 @@ class Report:
             "heard by each, least": min(heard),
             "heard by each, most": max(heard),
             **{f"heard after its commit, {share} % (ms)": delay for share, delay in self._delays().items()},
+            **{f"subscribers on {node}": count for node, count in self._nodes().items()},
             "reconnects": sum(len(client.welcomes) - 1 for client in self._outcome.subscribers),
         }
+
+    def _nodes(self) -> dict[str, int]:
+        """Return how many subscribers each emitter greeted first."""
+        return dict(sorted(Counter(client.welcomes[0][2] for client in self._outcome.subscribers).items()))
 
     def _delays(self) -> dict[int, int]:
         """Return how long it took at most until so many of a hundred changes were heard."""

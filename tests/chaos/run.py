@@ -5,14 +5,14 @@ import random
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.chaos.committed import Committed
 from tests.chaos.creators import Creators
 from tests.chaos.faults import Injector
-from tests.chaos.schedule import schedule
+from tests.chaos.schedule import Role, kinds, schedule
 from tests.chaos.silence import Injected
 from tests.chaos.subscribers import Subscriber, Subscribers
 from tests.up import Up
@@ -20,6 +20,7 @@ from tests.up import Up
 _LOOK_EVERY_S = 1.0
 _GIVEN_UP_AFTER_LOOKS = 20
 _REST_AT_MOST_S = 180
+_DRAIN_S = 2
 
 
 class Progress(NamedTuple):
@@ -32,11 +33,16 @@ class Progress(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What the command line says: how long, at how many changes a second, and by which schedule of faults."""
+    """What the command line says: how long, at how many changes a second, by which schedule of faults, and to whom.
+
+    `roles`: which processes are hit; empty: all that there are.
+    """
 
     seconds: float
     rate: float
     seed: int
+    emitters: int = 1
+    roles: Collection[Role] = ()
 
 
 class Outcome(NamedTuple):
@@ -56,8 +62,9 @@ async def run(folder: Path, options: Options, tell: Callable[[Progress], None]) 
         AssertionError: The system did not start.
     """
     tell(Progress(0, "starting", 0, 0))
-    arguments = ("--mongo-members", "3", "--gateway", "nginx")
-    async with Up.started(folder, *arguments, STORECAST_LOG_FORMAT="json") as up:
+    arguments = ("--mongo-members", "3", "--gateway", "nginx", "--emitters", str(options.emitters))
+    settings = {"STORECAST_LOG_FORMAT": "json", "STORECAST_DRAIN_SECONDS": str(_DRAIN_S)}
+    async with Up.started(folder, *arguments, **settings) as up:
         try:
             outcome = await _use_and_break(up, options, tell)
             if exit_code := await up.stop(signal.SIGTERM):
@@ -68,10 +75,14 @@ async def run(folder: Path, options: Options, tell: Callable[[Progress], None]) 
 
 
 async def _use_and_break(up: Up, options: Options, tell: Callable[[Progress], None]) -> Outcome:
-    seconds, rate, seed = options
+    seconds, rate, seed, emitters, roles = options
+    emitter_urls = _emitter_urls(up)
     # Everybody listens before the first change: so everybody has to hear all of them.
-    async with Committed.watching(_mongo_url(up)) as committed, Subscribers.listening(up.origin) as subscribers:
-        injector = Injector(up)
+    async with (
+        Committed.watching(_mongo_url(up)) as committed,
+        Subscribers.listening(up.origin, emitter_urls) as subscribers,
+    ):
+        injector = Injector(up, emitter_urls)
         broken: list[str] = []
         began = time.monotonic()
 
@@ -83,7 +94,7 @@ async def _use_and_break(up: Up, options: Options, tell: Callable[[Progress], No
         try:
             async with Creators.working(up.origin, rate, seed) as creators:
                 try:
-                    await injector.run(schedule(seconds, seed), began)
+                    await injector.run(schedule(seconds, seed, kinds(emitters, roles)), began)
                     await asyncio.sleep(began + seconds - time.monotonic())
                     await injector.whole()
                 except AssertionError as error:  # what was heard until then is judged all the same
@@ -100,6 +111,10 @@ def _mongo_url(up: Up) -> str:
     found = re.search(r"mongodb://\S+", "".join(up.shown))
     assert found is not None
     return found[0]
+
+
+def _emitter_urls(up: Up) -> list[str]:
+    return re.findall(r"^ +emitter-\d+ +(http://\S+)", "".join(up.shown), re.MULTILINE)
 
 
 async def _tick(progress: Callable[[], None]) -> None:

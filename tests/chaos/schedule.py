@@ -1,12 +1,14 @@
 """Which fault happens when: a function of the run's length and a seed, so that a run can be repeated."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 SHORT_S = 47
-"""In so many seconds every kind of fault happens once."""
+"""In so many seconds every kind of fault happens once to a system with one emitter."""
+SHORT_OF_MANY_S = 28
+"""In so many seconds every kind of fault happens once to the emitters of a system with several, and to their Redis."""
 WARM_UP_S = 2.0
 LONG_STOP_S = 16.0
 LONG_STOPS_SHARE = 1 / 3
@@ -30,6 +32,7 @@ class Role(StrEnum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
     GATEWAY = "gateway"
+    REDIS = "redis"
 
 
 class Kind(NamedTuple):
@@ -58,6 +61,19 @@ KINDS = (
     Kind(Action.STOP, Role.SECONDARY, 1.5),
     Kind(Action.STOP, Role.GATEWAY, 1.5),
 )
+"""What can happen to a system with one emitter."""
+
+_OF_MANY = (
+    Kind(Action.TERMINATE, Role.EMITTER, 4.0),  # a lone one has nobody to hand its clients to
+    Kind(Action.KILL, Role.REDIS, 3.0),  # it comes back empty
+    Kind(Action.STOP, Role.REDIS, 3.0),
+)
+
+
+def kinds(emitters: int, roles: Collection[Role] = ()) -> Sequence[Kind]:
+    """Return what can happen to a system with so many emitters; to processes of these roles alone, if any are given."""
+    possible = KINDS if emitters == 1 else (*KINDS, *_OF_MANY)
+    return [kind for kind in possible if not roles or kind.role in roles]
 
 
 class Fault(NamedTuple):
@@ -69,7 +85,7 @@ class Fault(NamedTuple):
     choice: float
 
 
-def schedule(seconds: float, seed: int) -> list[Fault]:
+def schedule(seconds: float, seed: int, kinds: Sequence[Kind] = KINDS) -> list[Fault]:
     """Return the faults of a run: every kind in turn, in an order that changes, until the time is over.
 
     The first round has short stops only. From the second on, each kind of stop is once a long one, as long as these
@@ -80,9 +96,9 @@ def schedule(seconds: float, seed: int) -> list[Fault]:
     had_long_stop: set[Kind] = set()
     faults: list[Fault] = []
     at_s = WARM_UP_S
-    for number, kind in enumerate(_rounds(rng)):
+    for number, kind in enumerate(_rounds(rng, kinds)):
         stop_s = rng.uniform(1, 2) if kind.action is Action.STOP else 0.0
-        if stop_s and number >= len(KINDS) and kind not in had_long_stop and len(had_long_stop) < long_stops_left:
+        if stop_s and number >= len(kinds) and kind not in had_long_stop and len(had_long_stop) < long_stops_left:
             had_long_stop.add(kind)
             stop_s = LONG_STOP_S
         end_s = at_s + stop_s + kind.pause_s
@@ -93,6 +109,6 @@ def schedule(seconds: float, seed: int) -> list[Fault]:
     raise AssertionError("the rounds never end")
 
 
-def _rounds(rng: random.Random) -> Iterator[Kind]:
+def _rounds(rng: random.Random, kinds: Sequence[Kind]) -> Iterator[Kind]:
     while True:
-        yield from rng.sample(KINDS, len(KINDS))
+        yield from rng.sample(kinds, len(kinds))

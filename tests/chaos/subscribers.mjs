@@ -1,8 +1,9 @@
 // Stock Socket.IO clients that note what they hear, as it comes, before anything could hide a doubled event.
 //
-//   node subscribers.mjs '{"url": "http://127.0.0.1:8080", "path": "/websocket-service", "transports": [["websocket"]]}'
+//   node subscribers.mjs '{"path": "/websocket-service", "clients": [{"url": "http://127.0.0.1:8080",
+//     "transports": ["websocket"]}]}'
 //
-// One client for each list of transports. Standard output: lines of JSON, each a list of notes [client, at_ms, what, ...].
+// Standard output: lines of JSON, each a list of notes [client, at_ms, what, ...].
 // Standard input: a client's number cuts that client's connection, which comes back by itself; its end ends all.
 import { createInterface } from "node:readline";
 
@@ -11,7 +12,7 @@ import { io } from "socket.io-client";
 const FLUSH_EVERY_MS = 50;
 const NOTES_IN_A_LINE = 1000;
 
-const { url, path, transports } = JSON.parse(process.argv[2]);
+const { path, clients } = JSON.parse(process.argv[2]);
 
 let notes = [];
 
@@ -24,13 +25,14 @@ const flush = () => {
 
 const note = (client, ...details) => notes.push([client, performance.timeOrigin + performance.now(), ...details]);
 
-const listen = (transports, client) => {
-  const socket = io(url, { path, transports, forceNew: true, reconnectionDelayMax: 1000 });
+const listen = ({ url, transports }, client) => {
+  // With the cookies that a proxy gives, as a browser: those of long-polling lead to where the session is.
+  const socket = io(url, { path, transports, forceNew: true, reconnectionDelayMax: 1000, withCredentials: true });
   socket.on("disconnect", (reason) => note(client, "disconnect", reason));
   socket.on("connect_error", (error) => note(client, "connect_error", error.message));
   socket.onAny((event, payload, meta, offset) => {
     if (event === "welcome") {
-      note(client, "welcome", payload.recovered, payload.position);
+      note(client, "welcome", payload.recovered, payload.position, payload.node);
     } else {
       note(client, "heard", meta.seq, event, payload.id ?? null, payload.version ?? null, offset);
     }
@@ -38,7 +40,7 @@ const listen = (transports, client) => {
   return socket;
 };
 
-const sockets = transports.map(listen);
+const sockets = clients.map(listen);
 
 const cut = ({ connected, io: { engine } }) => {
   if (!connected) {

@@ -7,7 +7,7 @@ import random
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,7 @@ _PROGRAM = Path(__file__).with_name("subscribers.mjs")
 _MAX_LINE_BYTES = 16 * 1024 * 1024
 _WELCOMED_WITHIN_S = 30
 _POLLING_EVERY, _UPGRADING_EVERY = 10, 7
+_DIRECT_EVERY = 5
 
 
 def transports_of(number: int) -> list[str]:
@@ -31,6 +32,16 @@ def transports_of(number: int) -> list[str]:
     if number % _POLLING_EVERY == 0:
         return ["polling"]
     return ["polling", "websocket"] if number % _UPGRADING_EVERY == 0 else ["websocket"]
+
+
+def origin_of(number: int, gateway: str, emitters: Sequence[str]) -> str:
+    """Return where a client goes: most through the gateway; where there are several emitters, a few straight to one.
+
+    These come back to where they were; the others come back wherever the gateway sends them.
+    """
+    if len(emitters) == 1 or number % _DIRECT_EVERY != _DIRECT_EVERY - 1:
+        return gateway
+    return emitters[number // _DIRECT_EVERY % len(emitters)]
 
 
 class Subscriber:
@@ -41,13 +52,13 @@ class Subscriber:
         self.steady = number % 2 == 0
         self.heard: list[Heard] = []
         self.resyncs: list[Heard] = []
-        self.welcomes: list[tuple[float, bool]] = []
+        self.welcomes: list[tuple[float, bool, str]] = []
         self.troubles: Counter[str] = Counter()
 
     @property
     def gaps_admitted(self) -> int:
         """How often it was told that something cannot be told any more. The first welcome is to a stranger."""
-        return len(self.resyncs) + sum(1 for _, recovered in self.welcomes[1:] if not recovered)
+        return len(self.resyncs) + sum(1 for _, recovered, _ in self.welcomes[1:] if not recovered)
 
 
 class Subscribers:
@@ -60,9 +71,13 @@ class Subscribers:
 
     @classmethod
     @asynccontextmanager
-    async def listening(cls, url: str) -> AsyncIterator[Self]:
+    async def listening(cls, gateway: str, emitters: Sequence[str]) -> AsyncIterator[Self]:
         """Start them; all were greeted."""
-        arguments = {"url": url, "path": SOCKET_PATH, "transports": [transports_of(number) for number in range(COUNT)]}
+        clients = [
+            {"url": origin_of(number, gateway, emitters), "transports": transports_of(number)}
+            for number in range(COUNT)
+        ]
+        arguments = {"path": SOCKET_PATH, "clients": clients}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", tether.__file__, str(os.getpid())),
             *(require("node", "install Node.js"), str(_PROGRAM), json.dumps(arguments)),
@@ -112,7 +127,8 @@ class Subscribers:
         for number, at_ms, what, *details in notes:
             subscriber = self.all[number]
             if what == "welcome":
-                subscriber.welcomes.append((at_ms, details[0]))
+                recovered, _, node = details
+                subscriber.welcomes.append((at_ms, recovered, node))
             elif what == "heard":
                 seq, event, product, version, _ = details
                 change = Change(event, product, version)

@@ -29,7 +29,7 @@ def outcome() -> Outcome:
     creators.acknowledged = {change.product for change in CHANGES}
     subscribers = [Subscriber(2), Subscriber(4)]
     for subscriber in subscribers:
-        subscriber.welcomes = [(0.0, False), (1_600.0, True)]
+        subscriber.welcomes = [(0.0, False, "emitter-1"), (1_600.0, True, "emitter-1")]
         subscriber.heard = [
             Heard(seq, change, at_ms + 10)
             for seq, (change, at_ms) in enumerate(zip(CHANGES, committed.times_ms, strict=True), 1)
@@ -78,7 +78,7 @@ def test_a_subscriber_that_lost_a_change(outcome: Outcome, tmp_path: Path) -> No
 
 def test_a_subscriber_that_was_told_to_read_anew(outcome: Outcome, tmp_path: Path) -> None:
     """A welcome that does not go on where it was, or a resync, is no clean run even if nothing else is missing."""
-    outcome.subscribers[0].welcomes.append((2_500.0, False))
+    outcome.subscribers[0].welcomes.append((2_500.0, False, "emitter-1"))
     outcome.subscribers[1].resyncs.append(Heard(9, Change("resync", "", None), 0.0))
     assert judged(outcome, tmp_path)["gaps admitted (not recovered, resync)"] == 2
 

@@ -1,6 +1,6 @@
 from itertools import pairwise
 
-from tests.chaos.schedule import KINDS, LONG_STOP_S, SHORT_S, WARM_UP_S, schedule
+from tests.chaos.schedule import KINDS, LONG_STOP_S, SHORT_OF_MANY_S, SHORT_S, WARM_UP_S, Role, kinds, schedule
 
 
 def test_the_same_seed_repeats_the_same_schedule() -> None:
@@ -39,3 +39,18 @@ def test_one_fault_at_a_time() -> None:
 def test_a_run_too_short_for_any_fault() -> None:
     """It is nothing to stumble over."""
     assert schedule(2, 1) == []
+
+
+def test_many_emitters_are_broken_in_more_ways() -> None:
+    """They are drained, too, and their Redis dies and hangs; all that can happen to one emitter happens as well."""
+    more = {str(kind) for kind in kinds(3)} - {str(kind) for kind in KINDS}
+    assert more == {"SIGTERM emitter", "kill -9 redis", "SIGSTOP redis"}
+    assert set(kinds(3)) > set(kinds(1)) == set(KINDS)
+
+
+def test_a_run_can_be_for_some_roles_alone() -> None:
+    """Each kind of fault that can happen to them happens once in the short form."""
+    wanted = kinds(3, {Role.EMITTER, Role.REDIS})
+    assert {kind.role for kind in wanted} == {Role.EMITTER, Role.REDIS}
+    for seed in range(50):
+        assert {fault.kind for fault in schedule(SHORT_OF_MANY_S, seed, wanted)} == set(wanted)
