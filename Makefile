@@ -29,6 +29,7 @@ run: install ## start the whole system on http://127.0.0.1:8080
 
 test: install tests/node_modules/.installed ## all tests, with coverage
 	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy chromium libcurl4
+	@tests/setup/kubectl
 	$(BIN)/pytest --cov -n 2 --dist loadfile
 
 check: install ## what a change must pass before it is tested: ruff, formatting, mypy
@@ -41,7 +42,7 @@ format: install ## mend what ruff can
 	$(BIN)/ruff format .
 
 bench: install tests/node_modules/.installed ## hold the emitter and the whole system against Node: make bench QUICK=1
-	@$(DEBIAN_PACKAGES) nginx-light libcurl4
+	@$(DEBIAN_PACKAGES) nginx-light redis-server libcurl4
 	$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick,--write)
 
 soak: install ## have clients come and go, and watch the emitter's memory: make soak MINUTES=30

@@ -1,11 +1,13 @@
 import os
 import shutil
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-# Not everybody's PATH has the system's own programs.
-_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"))
+# Not everybody's PATH has the system's own programs, or those that were put beside this Python.
+_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", str(Path(sys.executable).parent)))
 
 
 def require(program: str, fix: str) -> str:
