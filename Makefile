@@ -28,7 +28,7 @@ run: install ## start the whole system on http://127.0.0.1:8080
 	$(BIN)/storecast up
 
 test: install tests/node_modules/.installed ## all tests, with coverage
-	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy chromium libcurl4
+	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy prometheus chromium libcurl4
 	@tests/setup/kubectl
 	$(BIN)/pytest --cov -n 2 --dist loadfile
 

@@ -16,7 +16,7 @@ from api_service.feed.lease import Lease
 from api_service.leader import Leader
 from api_service.messages import endpoints as messages
 from api_service.messages.messenger import Messenger
-from api_service.middleware import BodyLimit, RequestMetrics
+from api_service.middleware import BodyLimit
 from api_service.page import endpoints as page
 from api_service.products import endpoints as products
 from api_service.products.repository import ProductRepository
@@ -25,6 +25,8 @@ from api_service.relay.emitter_client import EmitterClient
 from api_service.schema import prepare_schema
 from api_service.settings import Settings
 from shared.errors import StartupError
+from shared.loop_lag import LoopLag
+from shared.requests import Requests
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequestMetrics)
+    app.add_middleware(Requests, binds_id=True)
     add_error_handlers(app)
     app.include_router(products.router)
     app.include_router(events.router)
@@ -71,7 +73,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The group owns the leader: should it ever end by an error, the whole process does, and is seen.
         async with asyncio.TaskGroup() as background:
             app.state.leading = background.create_task(leader.run(), name="leader")
+            measuring = background.create_task(LoopLag().run(), name="loop lag")
             yield
+            measuring.cancel()
             resign(app)
 
 

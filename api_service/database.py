@@ -10,6 +10,7 @@ import structlog
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
+from api_service import metrics
 from api_service.errors import DatabaseUnavailable
 from api_service.settings import Settings
 from shared.errors import StartupError
@@ -85,6 +86,7 @@ class Database:
         except (DuplicateKeyError, BulkWriteError):
             raise
         except (PyMongoError, TimeoutError) as error:
+            metrics.database_failures.inc()
             _log.warning("database call failed", error=str(error) or type(error).__name__)
             raise DatabaseUnavailable("the database does not answer; try again in a second") from error
 

@@ -26,6 +26,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem
+from shared.requests import request_id_headers
 
 
 class ApiError(HTTPException):
@@ -158,7 +159,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def on_bug(_request: Request, _error: Exception) -> JSONResponse:
         # The server logs the traceback; the caller learns nothing of our insides.
-        return JSONResponse(problem(500, "this is a fault of ours, and it is logged"), 500, media_type=CONTENT_TYPE)
+        body = problem(500, "this is a fault of ours, and it is logged")
+        # It is made outside of what gives all other answers their id.
+        return JSONResponse(body, 500, request_id_headers(), CONTENT_TYPE)
 
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

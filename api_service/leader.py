@@ -109,6 +109,7 @@ class Leader:
             metrics.leader.set(0)
             metrics.undelivered_events.set(0)
             metrics.undelivered_age.set(0)
+            metrics.line_blocked.set(0)
             await self._release()
 
     async def _epoch_in_force(self) -> str:
@@ -119,6 +120,7 @@ class Leader:
         if await self._lease.renew(None) and (await log.end()).seq < taken:
             _log.error("the log ends before what the emitter has taken: a new epoch begins", taken=taken)
             await self._lease.begin_epoch(epoch)
+            metrics.epochs_begun.inc()
 
     async def _release(self) -> None:
         try:

@@ -1,11 +1,8 @@
-"""What happens to every request, whatever its path."""
-
-from typing import Any
+"""What is demanded of every request's body, whatever its path."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_service import metrics
 from api_service.errors import BodyTooLarge
 from api_service.products.endpoints import BATCH_PATH
 from shared.problems import FieldError
@@ -45,32 +42,3 @@ class BodyLimit:
 def _too_large(limit: int) -> BodyTooLarge:
     message = f"at most {limit} bytes"
     return BodyTooLarge(f"the body is too large: {message}", [FieldError("body", message)])
-
-
-class RequestMetrics:
-    """Counts the answers by route, never by path: a path can be anything."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request (ASGI 3)."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _count(scope, message["status"])
-            await send(message)
-
-        try:
-            await self._app(scope, receive, counted)
-        except Exception:
-            _count(scope, 500)  # a fault of ours, answered only after it has left here
-            raise
-
-
-def _count(scope: Scope, status: int) -> None:
-    route: Any = scope.get("route")
-    metrics.requests.labels(scope["method"], getattr(route, "path", "none"), status).inc()

@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
+from pydantic import Field, SecretStr, field_validator
 
-from shared.settings import ServiceSettings
-
-_URL = TypeAdapter(AnyHttpUrl)
+from shared.settings import HTTP_URL, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -17,8 +15,6 @@ class Settings(ServiceSettings):
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/storecast")
     # One, or several with commas: the next one is called when one does not answer.
     emitter_url: str = "http://127.0.0.1:9000"
-    # Where browsers find the emitter when it is not on the page's own origin.
-    public_ws_url: str = ""
     # The event log keeps so much in any case, and more while the emitter has not taken it, up to the cap.
     retention_hours: Annotated[float, Field(gt=0)] = 24
     retention_events: Annotated[int, Field(ge=1)] = 1_000_000
@@ -38,15 +34,7 @@ class Settings(ServiceSettings):
         """Each emitter's URL."""
         return self.emitter_url.split(",")
 
-    @field_validator("public_ws_url")
-    @classmethod
-    def _an_origin(cls, url: str) -> str:
-        # A path would be read as a Socket.IO namespace; STORECAST_SOCKET_PATH is for that.
-        if url and (parsed := _URL.validate_python(url)) and ((parsed.path or "/") != "/" or parsed.query):
-            raise ValueError("give the origin alone, like https://shop.example")
-        return url.rstrip("/")
-
 
 def _an_http_url(url: str) -> str:
-    _URL.validate_python(url)
+    HTTP_URL.validate_python(url)
     return url.rstrip("/")

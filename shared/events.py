@@ -21,7 +21,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    seq: Annotated[int, Field(ge=1, description="1, 2, 3, ... without gaps, in commit order")]
+    seq: Annotated[int, Field(ge=1, le=2**53 - 1, description="1, 2, 3, ... without gaps, in commit order")]
     id: str = ""
     event: Annotated[str | None, Field(description="null for a parked event: its number is taken, nobody hears it")]
     payload: JsonValue = None

@@ -33,11 +33,12 @@ def configure_logging(settings: ServiceSettings, service: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     logging.captureWarnings(capture=True)
-    # One line for every request of every client drowns what matters; the counters in /metrics have them.
+    # Each call of the libraries drowns what matters; the counters in /metrics have them, and `shared/requests.py`.
     for chatty in ("httpx", "httpcore", "uvicorn.access", "engineio", "socketio", "pymongo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*enrich, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # First of all the level: what is not written costs next to nothing.
+        processors=[structlog.stdlib.filter_by_level, *enrich, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

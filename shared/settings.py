@@ -3,7 +3,7 @@
 import socket
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
@@ -12,6 +12,7 @@ from shared.problems import field_errors
 
 PREFIX = "STORECAST_"
 MIN_SECRET_LENGTH = 16
+HTTP_URL = TypeAdapter(AnyHttpUrl)
 
 
 class ServiceSettings(BaseSettings):
@@ -31,6 +32,9 @@ class ServiceSettings(BaseSettings):
     # batch in any case: what is dropped before it was sent closes the socket.
     history_events: Annotated[int, Field(ge=2 * MAX_BATCH_EVENTS, le=1_000_000)] = 10_000
     history_bytes: Annotated[int, Field(ge=8 * MAX_BATCH_BYTES)] = 64 * 1024 * 1024
+    # Where browsers find the emitter when it is not on the page's own origin; for an emitter, where clients find this
+    # very one.
+    public_ws_url: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -44,6 +48,14 @@ class ServiceSettings(BaseSettings):
         if not (text.isascii() and text.isprintable() and text == text.strip()):
             raise ValueError("must be printable ASCII without a space or a line end around it")
         return secret
+
+    @field_validator("public_ws_url")
+    @classmethod
+    def _an_origin(cls, url: str) -> str:
+        # A path would be read as a Socket.IO namespace; STORECAST_SOCKET_PATH is for that.
+        if url and (parsed := HTTP_URL.validate_python(url)) and ((parsed.path or "/") != "/" or parsed.query):
+            raise ValueError("give the origin alone, like https://shop.example")
+        return url.rstrip("/")
 
     @classmethod
     def load(cls) -> Self:

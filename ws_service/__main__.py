@@ -65,7 +65,9 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, drain)
-        await server.serve(sockets=[listener])
+        # Entered here and not by uvicorn, which would go on without what has died.
+        async with app.other_asgi_app.router.lifespan_context(app.other_asgi_app):
+            await server.serve(sockets=[listener])
 
     uvloop.run(serve())
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 
+from shared.requests import Requests
 from ws_service import health
 from ws_service.balancing import endpoints as balancing
 from ws_service.balancing.assign import Assigner
@@ -54,6 +55,8 @@ def create_app(settings: Settings) -> SocketApp:
     app.state.balancer = _balancer(app, settings)
     app.state.assigner = Assigner()
     app.state.listeners = Listeners(settings, app.state.hub, server.eio)
+    # What a request schedules outlives it here: timers and writes of sockets.
+    app.add_middleware(Requests, binds_id=False)
     add_error_handlers(app)
     app.include_router(ingest.router)
     app.include_router(messages.router)
@@ -92,8 +95,10 @@ def _balancer(app: FastAPI, settings: Settings) -> Balancer:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cluster: Cluster | None = app.state.cluster
     balancer: Balancer = app.state.balancer
+    node: Node = app.state.node
     async with cluster.running() if cluster else nullcontext(), asyncio.TaskGroup() as background:
-        # The group owns the task: should it ever end by an error, the whole process does, and is seen.
-        balancing_task = background.create_task(balancer.run(), name="balancer")
+        # The group owns the tasks: should one ever end by an error, the whole process does, and is seen.
+        tasks = [background.create_task(part.run()) for part in (balancer, node.lag)]
         yield
-        balancing_task.cancel()
+        for task in tasks:
+            task.cancel()

@@ -9,7 +9,7 @@ CallError
 +-- Unavailable      503  what the call needs is not there now: try again
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -63,8 +63,8 @@ class Unavailable(CallError):
 
     status = 503
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, headers={"Retry-After": "1"})
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, headers={"Retry-After": "1", **(headers or {})})
 
 
 def add_error_handlers(app: FastAPI) -> None:

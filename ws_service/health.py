@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from ws_service.cluster.nodes import State
 from ws_service.ingest.hub import Hub
+from ws_service.measures import measure_node, measure_sessions
 from ws_service.node import Node
 
 
@@ -49,6 +50,9 @@ async def readyz(request: Request, response: Response) -> Readiness:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics() -> Response:
+async def metrics(request: Request) -> Response:
     """Return the counters in Prometheus' text format."""
+    state = request.app.state
+    measure_node(state.node, state.nodes)
+    measure_sessions(state.sockets.server.eio, state.listeners)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

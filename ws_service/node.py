@@ -1,5 +1,6 @@
 """This emitter: its name, and whether clients should come to it."""
 
+from shared.loop_lag import LoopLag
 from ws_service.cluster.nodes import Nodes, State
 from ws_service.ingest.hub import Hub
 from ws_service.settings import Settings
@@ -12,6 +13,7 @@ class Node:
         self.id = own_id
         self.name = settings.instance
         self.url = settings.public_ws_url
+        self.lag = LoopLag()
         self.is_draining = False
         self._hub = hub
         self._nodes = nodes

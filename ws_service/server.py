@@ -47,7 +47,7 @@ def create_server(settings: Settings, app: SocketApp) -> uvicorn.Server:
             app,
             # uvicorn calls what stands here, class or not, for each connection.
             http=cast("Any", functools.partial(HttpProtocol, http)),
-            lifespan="on",
+            lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,

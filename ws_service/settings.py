@@ -28,8 +28,6 @@ class Settings(ServiceSettings):
     # Set, this emitter is one of many that share Redis Streams: redis://, rediss://, or Sentinels as
     # redis+sentinel://host:port,host:port/name-of-the-primary. A secret because it may carry a password.
     redis_url: SecretStr = SecretStr("")
-    # Where clients find this very emitter, for `assign`.
-    public_ws_url: str = ""
     # Over how long an emitter that ends spreads the end of its connections. Only one of many: from a lone one they
     # have nowhere to go.
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10

@@ -87,7 +87,8 @@ class EventLog:
             async with self._database.call():
                 await self._events.insert_many([entry.document() for entry in entries])
         except BulkWriteError as error:
-            raise UncertainAppend(str(error.details)) from error
+            # Not the details as they are: the documents stand in them.
+            raise UncertainAppend(_reasons(error)) from error
 
     async def end(self) -> LogEnd:
         """Return where the log ends."""
@@ -192,6 +193,11 @@ class EventLog:
                 events.append(event)
             await found.close()
         return events
+
+
+def _reasons(error: BulkWriteError) -> str:
+    failed = [*error.details["writeErrors"], *error.details["writeConcernErrors"]]
+    return "; ".join(str(each["errmsg"]) for each in failed)
 
 
 class _Room:

@@ -60,7 +60,7 @@ def _entry(change: Change, seq: int) -> Entry | None:
         return _deleted(change, seq, before) if before is not None else None
     return Entry(
         seq=seq,
-        id=f"{after.id}-{after.version}",
+        id=after.event_id,
         event=_EVENTS[change.operation],
         payload=after.model_dump(mode="json"),
         topics=_topics(before, after),

@@ -8,7 +8,8 @@ the log's end again before it goes on.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 import structlog
 
@@ -16,10 +17,11 @@ from api_service import metrics
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.changes import ANSWER_S, CATCH_UP_S, Changes, Token, TokenLost, open_changes
-from api_service.feed.event_log import EventLog, UncertainAppend
+from api_service.feed.event_log import Entry, EventLog, UncertainAppend
 from api_service.feed.lease import Lease
-from api_service.feed.numbering import Numbered, number, resync
+from api_service.feed.numbering import number, resync
 from shared.backoff import Backoff
+from shared.journey import log_events
 
 CHECKPOINT_EVERY_S = 10.0
 
@@ -90,14 +92,25 @@ class Sequencer:
         """Append a batch; False if it was the stream's last."""
         numbered = number(changes.batch, self._last)
         if numbered.entries:
-            await self._log.append(numbered.entries)
+            await self._append(numbered.entries)
             self._last = numbered.entries[-1].seq
             self.appended.set()
-        _count(numbered)
+        for change in numbered.passed_over:
+            metrics.changes_passed_over.inc()
+            _log.warning("passed over a document that is not a product", id=str(change.key), operation=change.operation)
         # Only now: everything up to this token is in the log.
         if time.monotonic() - self._checkpointed_at >= CHECKPOINT_EVERY_S:
             await self._write_checkpoint(changes.token)
         return not any(change.operation == "invalidate" for change in changes.batch)
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        await self._log.append(entries)
+        now = datetime.now(UTC)
+        for entry in entries:
+            metrics.events_numbered.labels(entry.event).inc()
+            # Two clocks: a lag below zero is none.
+            metrics.numbering_lag.observe(max(0.0, (now - entry.time).total_seconds()))
+        log_events(_log.info, "numbered", entries)
 
     async def _write_checkpoint(self, token: Token) -> None:
         await self._lease.checkpoint(token)
@@ -112,7 +125,7 @@ class Sequencer:
         last, _ = await self._log.end()
         async with open_changes(self._database, None) as stream:
             now = stream.opened
-            await self._log.append([resync(last + 1, "changes were missed", now.server_time, now.token)])
+            await self._append([resync(last + 1, "changes were missed", now.server_time, now.token)])
             # The checkpoint may be of another cluster and look newer for ever.
             await self._write_checkpoint(now.token)
         self.appended.set()
@@ -121,11 +134,3 @@ class Sequencer:
 def later(token: Token | None, checkpoint: Token) -> Token:
     """Return the later of two resume tokens: their `_data` sorts by cluster time."""
     return token if token is not None and token["_data"] > checkpoint["_data"] else checkpoint
-
-
-def _count(numbered: Numbered) -> None:
-    for entry in numbered.entries:
-        metrics.events_numbered.labels(entry.event).inc()
-    for change in numbered.passed_over:
-        metrics.changes_passed_over.inc()
-        _log.warning("passed over a document that is not a product", id=str(change.key), operation=change.operation)

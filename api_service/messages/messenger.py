@@ -14,6 +14,7 @@ from api_service.settings import Settings
 from shared.emitter_api import EMIT_PATH, Reached
 from shared.emitter_api import Message as EmitterMessage
 from shared.problems import FieldError
+from shared.requests import request_id_headers
 
 _CONNECT_S = 2.0
 # What an answer takes beyond the wait for acknowledgements.
@@ -63,19 +64,28 @@ class Messenger:
         return reached
 
     async def _post(self, message: EmitterMessage) -> httpx.Response:
-        body, headers = message.model_dump_json(), {"Content-Type": "application/json"}
+        body, headers = message.model_dump_json(), {"Content-Type": "application/json", **request_id_headers()}
         deadline = httpx.Timeout((message.ack_timeout_ms or 0) / 1000 + _MARGIN_S, connect=_CONNECT_S)
         for _ in range(len(self._urls)):
             url = self._urls[0]
             try:
-                return await self._http.post(f"{url}{EMIT_PATH}", content=body, headers=headers, timeout=deadline)
+                response = await self._http.post(f"{url}{EMIT_PATH}", content=body, headers=headers, timeout=deadline)
             except (httpx.ConnectError, httpx.ConnectTimeout):
-                # It has not heard of the message: another may be asked. Unless someone else has turned to it already.
-                if self._urls[0] == url:
-                    self._urls.rotate(-1)
+                # It has not heard of the message: another may be asked.
+                self._turn_from(url)
             except httpx.HTTPError:
+                self._turn_from(url)
                 raise EmitterDown("the emitter broke off: the message may have been sent, or not") from None
+            else:
+                if response.is_server_error:
+                    self._turn_from(url)
+                return response
         raise EmitterDown("no emitter can be reached: nothing was sent")
+
+    def _turn_from(self, url: str) -> None:
+        # For the next message. Unless someone else has turned to another already.
+        if self._urls[0] == url:
+            self._urls.rotate(-1)
 
 
 def _reached(response: httpx.Response) -> Reached:

@@ -180,6 +180,11 @@ class Product(BaseModel):
     created_at: Moment
     updated_at: Moment
 
+    @property
+    def event_id(self) -> str:
+        """The id of the event that tells of this version."""
+        return f"{self.id}-{self.version}"
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read a stored document; raise ValueError (pydantic's) if it is not a product."""

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
+import structlog
 from bson import ObjectId
 from pydantic import JsonValue, ValidationError
 
+from api_service import metrics
 from api_service.database import Document
 from api_service.errors import ApiError, DatabaseUnavailable, Invalid, KeyReused, NotFound, StaleVersion
 from api_service.products.cursor import make_cursor, read_cursor
@@ -28,6 +30,8 @@ from shared.problems import FieldError
 ANYONE = "anyone"
 
 _TRIES = 5
+
+_log = structlog.get_logger(__name__)
 
 
 class Created(NamedTuple):
@@ -49,7 +53,7 @@ class ProductService:
             for _ in range(_TRIES):
                 document = _new_document(draft, key)
                 if await self._repository.insert(document):
-                    return Created(Product.from_document(document), new=True)
+                    return Created(_stored("create", document), new=True)
                 # No document under the key any more: it was deleted between the two calls, so the key is free again.
                 if key is not None and (earlier := await self._repository.find_by_key(ANYONE, key)):
                     return Created(_made_before(earlier, draft, key), new=False)
@@ -131,13 +135,14 @@ class ProductService:
                 changes["updated_at"] = _now()
                 # None: it was changed or deleted in between. The next turn finds out which.
                 if document := await self._repository.update(product_id, current.version, changes):
-                    return Product.from_document(document)
+                    return _stored("update", document)
         raise DatabaseUnavailable("the product changes too often to be patched; try again")
 
     async def delete(self, product_id: ObjectId) -> None:
         """Remove a product; raise NotFound."""
         if not await self._repository.delete(product_id):
             raise _not_found(product_id)
+        _tell("delete", product_id=str(product_id))
 
 
 def _new_document(draft: ProductDraft, key: str | None) -> Document:
@@ -146,6 +151,17 @@ def _new_document(draft: ProductDraft, key: str | None) -> Document:
     if key is not None:
         document["idempotency"] = _idempotency(draft, key)
     return document
+
+
+def _stored(operation: str, document: Document) -> Product:
+    product = Product.from_document(document)
+    _tell(operation, product_id=product.id, event_id=product.event_id)
+    return product
+
+
+def _tell(operation: str, **ids: str) -> None:
+    metrics.writes.labels(operation).inc()
+    _log.info("product written", operation=operation, **ids)
 
 
 def _idempotency(draft: ProductDraft, key: str) -> Document:
@@ -187,7 +203,7 @@ def _made_before(document: Document, draft: ProductDraft, key: str) -> Product:
 
 
 def _made(document: Document) -> BatchResult:
-    return BatchResult(status=201, product=Product.from_document(document))
+    return BatchResult(status=201, product=_stored("create", document))
 
 
 def _refused(error: ApiError) -> BatchResult:

@@ -19,6 +19,7 @@ from api_service.relay.refusals import find_refused, spread, versions_disagree
 from shared.backoff import Backoff
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Batch, EmitterPosition
 from shared.events import Event
+from shared.journey import log_events
 
 ASK_EVERY_S = 1.0
 
@@ -110,6 +111,7 @@ class Relay:
         if self._answer.position == after:
             raise EmitterUnavailable(f"the emitter stays at {after}")
         metrics.events_relayed.inc(len(events))
+        log_events(_log.info, "relayed", events)
         metrics.line_blocked.set(0)
         return len(events)
 
@@ -158,12 +160,14 @@ class Relay:
             if not events or events[-1].seq - after != len(events):
                 raise EmitterUnavailable(f"the log was trimmed beyond {after} while it was handed over")
             self._answer = await self._post(events, history=True)
+            log_events(_log.debug, "handed over", events)
             if self._answer.position is not None:
                 return 1  # another relay was faster
             after = events[-1].seq
         self._answer = await self._emitter.post(Batch(epoch=self._epoch, history=True, position=end))
         if self._answer.position is None:
             raise EmitterUnavailable("the emitter did not take the hand-over")
+        metrics.handovers.inc()
         return 1
 
     async def _wait(self, appended: asyncio.Event) -> None:

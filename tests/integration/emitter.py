@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import httpx
+import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from shared.emitter_api import EVENTS_PATH, Batch
@@ -15,6 +16,7 @@ from tests.events import closing, history
 from tests.waiting import eventually
 from ws_service.app import create_app
 from ws_service.cluster.nodes import Nodes
+from ws_service.engine.asgi import SocketApp
 from ws_service.ingest.hub import Hub
 from ws_service.server import create_server
 from ws_service.settings import Settings
@@ -47,7 +49,7 @@ class Emitter:
         # asyncio's own loop leaves Nagle's algorithm on for such sockets, which costs 40 ms an answer; uvloop does not.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        serving = asyncio.create_task(_serve(app, server, listener))
         headers = {"Authorization": f"Bearer {SECRET}"}
         try:
             async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
@@ -97,6 +99,11 @@ class Emitter:
             await client.receive()  # Engine.IO's open packet
             await client.send("40" + ("" if auth is None else json.dumps(auth)))
             yield client
+
+
+async def _serve(app: SocketApp, server: uvicorn.Server, listener: socket.socket) -> None:
+    async with app.other_asgi_app.router.lifespan_context(app.other_asgi_app):
+        await server.serve(sockets=[listener])
 
 
 class RawClient:

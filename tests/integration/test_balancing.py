@@ -21,6 +21,7 @@ from tests.integration.emitter import SECRET, Emitter, RawClient
 from tests.processes import Processes
 from tests.redis_server import RedisServer
 from tests.waiting import eventually
+from ws_service.balancing.balancer import Balancer
 
 CLIENTS = 30
 DRAIN_S = 1.5
@@ -96,6 +97,17 @@ async def test_an_operator_may_send_some_away(two: list[Emitter]) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "target")
 
 
+async def test_a_drain_waits_for_nothing_else(two: list[Emitter]) -> None:
+    """It comes before a shedding that is under way, also one of a single client."""
+    async with crowd(two[0]) as clients:
+        assert (await two[0].http.post("/rebalance", json={"target": CLIENTS - 2})).is_success
+        await eventually(lambda: len(two[0].hub.subscriptions) < CLIENTS, message="it sheds")
+        start = time.monotonic()
+        assert (await two[0].http.post("/drain")).is_success
+        await _ends(clients)
+        assert time.monotonic() - start < 1.5 * DRAIN_S
+
+
 async def test_an_emitter_far_above_the_mean_sheds_by_itself(two: list[Emitter]) -> None:
     """All came to one of two: half of them are sent away, and no more."""
     async with contextlib.AsyncExitStack() as stack:
@@ -128,6 +140,19 @@ async def test_clients_are_told_where_to_go(redis: RedisServer) -> None:
 def _counted(emitter: Emitter, node: str) -> int | None:
     found = [beat for beat in emitter.nodes.present() if beat.node == node and beat.state == "ready"]
     return found[0].connections if found else None
+
+
+async def test_what_dies_behind_an_emitter_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No task ends unseen: a process without its balancer would neither drain nor stop."""
+
+    async def die(_: Balancer) -> None:
+        await asyncio.sleep(0.2)
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Balancer, "run", die)
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        async with Emitter.running():
+            await asyncio.sleep(0.4)
 
 
 async def test_a_lone_emitter_without_an_address_assigns_nobody() -> None:

@@ -1,5 +1,6 @@
 """Many emitters on one Redis: each event once, in order, to the sockets of all, whatever becomes of Redis."""
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -11,11 +12,15 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import HOST
-from tests.events import EPOCH, closing, history, live
+from shared.emitter_api import MAX_BATCH_BYTES, Batch
+from tests.events import EPOCH, closing, event, history, live
 from tests.integration.cluster import all_at, deliver, emitters, open_all
 from tests.integration.emitter import Emitter, RawClient
 from tests.redis_server import PRIMARY, RedisServer, sentinel_of
 from tests.waiting import eventually
+from ws_service.cluster.redis import closing as closing_redis
+from ws_service.cluster.redis import open_redis
+from ws_service.cluster.shared_log import SharedLog
 
 
 @pytest.fixture
@@ -121,6 +126,34 @@ async def test_a_redis_that_was_emptied_is_filled_again(redis: RedisServer, thre
         await deliver(live(9, 9), three[2])
         for client in connected:
             assert await client.seqs(4) == [6, 7, 8, 9]
+
+
+async def test_a_log_that_was_put_back_is_not_given_numbers_twice(redis: RedisServer, three: list[Emitter]) -> None:
+    """Redis is empty, and the relay's log ends before what was told already: it hears so, and begins a new epoch."""
+    await open_all(three, 10)
+    redis.client.flushall()
+    assert (await three[0].post(history(1, 5))).is_success
+    refused = await three[1].post(closing(5))
+    assert (refused.status_code, refused.json()) == (HTTPStatus.CONFLICT, {"epoch": EPOCH, "position": 10})
+
+
+async def test_many_large_events_at_once_are_told_before_they_are_dropped(redis: RedisServer) -> None:
+    """However much waits in Redis, it is taken as the relay would post it: who listens is sent all of it."""
+    await redis.answers()
+    async with emitters(1, redis.url, history_bytes=8 * MAX_BATCH_BYTES) as [emitter]:
+        await open_all([emitter], 1)
+        async with emitter.client() as client:
+            await client.welcome()
+            # Behind its back, as another emitter would: so that all of it is there at its next read.
+            other = open_redis(redis.url)
+            async with closing_redis(other):
+                log = SharedLog(other, 1_000, 1 << 30)
+                await asyncio.gather(*(log.append(large(seq)) for seq in range(2, 32)))
+            assert await client.seqs(30) == list(range(2, 32))
+
+
+def large(seq: int) -> Batch:
+    return Batch(epoch=EPOCH, events=[event(seq, payload="x" * 450_000)])
 
 
 async def test_a_redis_that_hangs_is_noticed_and_waited_for(redis: RedisServer, three: list[Emitter]) -> None:

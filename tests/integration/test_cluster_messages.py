@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -108,6 +109,33 @@ async def test_without_redis_nobody_is_told_that_it_was_sent(redis: RedisServer,
         assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         refused = await screens[1].call("publish", {"topic": "chat:lobby", "event": "said"})
         assert refused["error"]["status"] == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+async def test_of_a_redis_that_hangs_nobody_is_told_that_it_was_sent(redis: RedisServer, three: list[Emitter]) -> None:
+    """Not an answer that reached nobody: a 503, and what was written may be heard later."""
+    async with devices(three) as screens:
+        redis.send(signal.SIGSTOP)
+        answer = await three[0].http.post(EMIT_PATH, json={"event": "picture"}, timeout=20)
+        assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        refused = await screens[1].call("publish", {"topic": "chat:lobby", "event": "said"})
+        assert refused["error"]["status"] == HTTPStatus.SERVICE_UNAVAILABLE
+        redis.send(signal.SIGCONT)
+
+
+async def test_what_is_too_large_for_the_others_is_refused(three: list[Emitter]) -> None:
+    """413, and nothing was sent: Redis has to hold every message for a minute."""
+    answer = await three[0].http.post(EMIT_PATH, json={"event": "picture", "payload": "x" * (4 << 20)}, timeout=20)
+    assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+async def test_a_letter_that_cannot_be_read_is_passed_over(redis: RedisServer, three: list[Emitter]) -> None:
+    """One of another version, or a broken one, costs nobody the next."""
+    async with devices(three) as screens:
+        broken: list[Any] = [{"x": "y"}, {"k": "beat", "t": "", "h": "{", "p": ""}]
+        for fields in [*broken, {"k": "dispatch", "t": "", "h": "{}", "p": ""}]:
+            redis.client.xadd("storecast:letters", fields)
+        assert (await emit(three[0], payload=1))["reached"] == len(screens)
+        assert not any(emitter.nodes.is_deaf for emitter in three)
 
 
 async def test_an_emitter_that_does_not_answer_is_named(redis: RedisServer, three: list[Emitter]) -> None:

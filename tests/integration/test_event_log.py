@@ -163,3 +163,13 @@ async def test_what_was_parked_or_removed_is_not_remembered(feed: Feed) -> None:
     await append(feed, 4, 4)
     await feed.log.remove(3, 500)
     assert [event.seq for event in await feed.log.read(0, 500)] == [4]
+
+
+async def test_a_refused_append_says_why_and_nothing_of_what_was_appended(feed: Feed) -> None:
+    """The reason goes into the log of the service, where no product belongs."""
+    await append(feed, 1, 2)
+
+    with pytest.raises(UncertainAppend, match=r"E11000 duplicate key.*_id: 2") as refused:
+        await append(feed, 2, 3, "hunter2")
+
+    assert "hunter2" not in str(refused.value)

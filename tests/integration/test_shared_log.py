@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.emitter_api import Batch
-from tests.events import events
+from tests.events import event, events
 from tests.redis_server import RedisServer
-from ws_service.cluster.event_stream import EventStream, Place
 from ws_service.cluster.redis import closing, open_redis
+from ws_service.cluster.shared_log import SharedLog
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
 from ws_service.ingest.subscriptions import Subscriptions
@@ -68,13 +68,13 @@ def test_the_log_decides_as_the_hub_of_a_lone_emitter(redis: RedisServer, posts:
 async def _compare(url: str, posts: list[Post]) -> None:
     hub = Hub(History(KEEP, 1 << 30), Subscriptions())
     client = open_redis(url)
-    stream = EventStream(client, KEEP)
+    stream = SharedLog(client, KEEP, 1 << 30)
     async with closing(client):
         for post in posts:
             taken, place = await stream.append(post.batch)
             assert taken == hub.take(post.batch), post
             answer = hub.answer()
-            assert place == Place(answer.epoch, answer.position) == await stream.place(), post
+            assert place == answer == await stream.position(), post
         if hub.position:
             kept = await stream.read(hub.position.epoch, 0, hub.position.seq, KEEP)
             assert [entry.seq for entry in kept] == list(range(hub.position.seq - len(kept) + 1, hub.position.seq + 1))
@@ -86,27 +86,42 @@ async def test_two_relays_at_once_leave_no_gap_and_no_double(redis: RedisServer)
     redis.client.flushall()
     first, second = open_redis(redis.url), open_redis(redis.url)
     async with closing(first), closing(second):
-        streams = [EventStream(client, KEEP) for client in (first, second)]
+        streams = [SharedLog(client, KEEP, 1 << 30) for client in (first, second)]
         await streams[0].append(Batch(epoch="e1", history=True, position=0))
         await asyncio.gather(*(_relay(stream, size) for stream, size in zip(streams, (3, 7), strict=True)))
         kept = await streams[0].read("e1", 0, 200, KEEP)
         assert [entry.seq for entry in kept] == list(range(1, 201))
 
 
-async def _relay(stream: EventStream, size: int) -> None:
-    while (position := (await stream.place()).position or 0) < 200:
+async def _relay(stream: SharedLog, size: int) -> None:
+    while (position := (await stream.position()).position or 0) < 200:
         await stream.append(Batch(epoch="e1", events=events(position + 1, min(200, position + size))))
 
 
-async def test_the_log_keeps_no_more_than_it_may(redis: RedisServer) -> None:
-    """The oldest events go, a little later than exactly; the newest stay."""
+async def test_the_log_keeps_no_more_bytes_than_it_may(redis: RedisServer) -> None:
+    """A few large events count as much as many small ones; the newest one stays, however large it is."""
     redis.client.flushall()
     client = open_redis(redis.url)
     async with closing(client):
-        stream = EventStream(client, 1_000)
+        stream = SharedLog(client, KEEP, 10_000)
+        await stream.append(Batch(epoch="e1", history=True, position=0))
+        for seq in range(1, 30):
+            await stream.append(Batch(epoch="e1", events=[event(seq, payload="x" * 998)]))
+        assert [entry.seq for entry in await stream.read("e1", 0, 100, KEEP)] == list(range(20, 30))
+        await stream.append(Batch(epoch="e1", events=[event(30, payload="x" * 20_000)]))
+        assert [entry.seq for entry in await stream.read("e1", 0, 100, KEEP)] == [30]
+        assert (await stream.position()).position == 30
+
+
+async def test_the_log_keeps_no_more_than_it_may(redis: RedisServer) -> None:
+    """The oldest events go, the newest stay."""
+    redis.client.flushall()
+    client = open_redis(redis.url)
+    async with closing(client):
+        stream = SharedLog(client, 1_000, 1 << 30)
         await stream.append(Batch(epoch="e1", history=True, position=0))
         for first in range(1, 5_001, 500):
             await stream.append(Batch(epoch="e1", events=events(first, first + 499)))
         kept = await stream.read("e1", 0, 5_000, KEEP)
-        assert 1_000 <= len(kept) <= 1_200
+        assert len(kept) == 1_000
         assert kept[-1].seq == 5_000

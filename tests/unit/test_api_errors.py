@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from api_service.errors import ApiError, Invalid, NotFound, Unavailable, add_error_handlers
-from api_service.middleware import MAX_BODY_BYTES, BodyLimit, RequestMetrics
+from api_service.middleware import MAX_BODY_BYTES, BodyLimit
 from shared.problems import CONTENT_TYPE, FieldError
+from shared.requests import Requests
 
 
 class _Thing(BaseModel):
@@ -32,7 +33,7 @@ def app() -> FastAPI:
     """An application with nothing but our error handling and calls that go wrong."""
     app = FastAPI()
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequestMetrics)
+    app.add_middleware(Requests, binds_id=True)
     add_error_handlers(app)
 
     @app.post("/things")
@@ -178,8 +179,8 @@ async def test_middleware_lets_other_protocols_through() -> None:
 
     async def send(_message: object) -> None: ...
 
-    for middleware in (BodyLimit, RequestMetrics):
-        await middleware(inner)({"type": "websocket"}, receive, send)
+    for middleware in (BodyLimit(inner), Requests(inner, binds_id=True)):
+        await middleware({"type": "websocket"}, receive, send)
 
     assert seen == [({"type": "websocket"}, receive, send)] * 2
 

@@ -2,7 +2,8 @@ import pytest
 
 from tests.unit.test_nodes import beat
 from ws_service.balancing.assign import Assigner
-from ws_service.balancing.excess import excess
+from ws_service.balancing.excess import beyond_mean, excess
+from ws_service.balancing.lasting import LOOKS, Lasting
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,21 @@ from ws_service.balancing.excess import excess
 def test_who_has_a_quarter_more_than_the_mean_sheds_down_to_it(own: int, others: list[int], shed: int) -> None:
     """Neither below the mean, which would make others shed in turn, nor for a few."""
     assert excess(own, others) == shed
+
+
+def test_the_clients_of_an_emitter_that_drains_are_on_their_way() -> None:
+    """Nobody sheds whom the next second would send back: an emitter is to be filled by those that drain anyway."""
+    assert excess(1_000, [0], moving=1_000) == 0
+    assert excess(1_000, [0], moving=200) == 400
+    assert beyond_mean(900, [200], moving=1_000) < 0
+
+
+def test_a_crowd_that_comes_is_no_excess() -> None:
+    """Of each emitter's clients the others hear a second late: what is gone at the next look was never there."""
+    lasting = Lasting()
+    assert [lasting.look(count) for count in (250, 120, 0, 40, 50, 30, 60)] == [0, 0, 0, 0, 0, 30, 30]
+    lasting.forget()
+    assert [lasting.look(60) for _ in range(LOOKS)] == [0, 0, 60]
 
 
 def test_the_least_loaded_emitter_is_assigned() -> None:

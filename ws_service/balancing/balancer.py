@@ -12,7 +12,8 @@ from contextlib import suppress
 import structlog
 
 from ws_service import metrics
-from ws_service.balancing.excess import excess
+from ws_service.balancing.excess import beyond_mean, excess
+from ws_service.balancing.lasting import Lasting
 from ws_service.cluster.nodes import Nodes
 from ws_service.ingest.subscriptions import Subscriptions
 from ws_service.node import Node
@@ -20,6 +21,7 @@ from ws_service.node import Node
 _LOOK_EVERY_S = 1.0
 # After a shedding, until all others' heartbeats tell where its clients went.
 _SETTLE_S = 5.0
+_SETTLE_AT_MOST_S = 300.0
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +37,8 @@ class Balancer:
         self._target: int | None = None
         self._asked = asyncio.Event()
         self._settled_at = 0.0
+        self._in_a_row = 0
+        self._lasting = Lasting()
         self._drained: list[Callable[[], None]] = []
 
     def drain(self, drained: Callable[[], None] | None = None) -> None:
@@ -64,31 +68,51 @@ class Balancer:
     async def _step(self) -> None:
         if self._node.is_draining:
             await self._shed(self._node.connections)
+            if self._asked.is_set():
+                return  # asked again meanwhile: the next step goes on with those that are left
             for drained in self._drained:
                 drained()
             self._drained.clear()
         elif self._target is not None:
             target, self._target = self._target, None
             await self._shed(self._node.connections - target)
-        elif count := self._excess():
+        elif count := self._lasting_excess():
             _log.info("more connections than others have", shedding=count)
-            await self._shed(count)
+            self._lasting.forget()
+            # Meanwhile others may have begun to drain, and their clients come here.
+            await self._shed(count, lambda: beyond_mean(*self._load()) <= 0)
+            # Each time longer, until it has helped: clients that know no other address come straight back.
+            self._settled_at = time.monotonic() + min(_SETTLE_S * 2.0**self._in_a_row, _SETTLE_AT_MOST_S)
+            self._in_a_row += 1
 
-    def _excess(self) -> int:
-        if self._nodes is None or self._node.state != "ready" or time.monotonic() < self._settled_at:
+    def _lasting_excess(self) -> int:
+        if self._node.state != "ready" or time.monotonic() < self._settled_at:
             return 0
-        ready = [beat for beat in self._nodes.present() if beat.state == "ready"]
-        return excess(self._node.connections, [beat.connections for beat in ready if beat.id != self._node.id])
+        now = excess(*self._load())
+        if not now:
+            self._in_a_row = 0
+        return self._lasting.look(now)
 
-    async def _shed(self, count: int) -> None:
-        draining = self._node.is_draining
+    def _load(self) -> tuple[int, list[int], int]:
+        """Return the connections here, of each other emitter that takes clients, and of all that drain."""
+        present = self._nodes.present() if self._nodes else []
+        others = [beat for beat in present if beat.id != self._node.id]
+        ready = [beat.connections for beat in others if beat.state == "ready"]
+        return self._node.connections, ready, sum(beat.connections for beat in others if beat.state == "draining")
+
+    async def _shed(self, count: int, is_enough: Callable[[], bool] = lambda: False) -> None:
         everyone = list(self._subscriptions.everyone())
         chosen = random.sample(everyone, max(0, min(count, len(everyone))))
         start = time.monotonic()
-        for index, subscription in enumerate(chosen, start=1):
-            if self._node.is_draining and not draining:
-                return  # the drain goes on with those that are left
+        for index, subscription in enumerate(chosen):
+            if await self._is_asked_before(start + self._seconds * index / len(chosen)) or is_enough():
+                return
             subscription.listener.drop()
             metrics.shed.inc()
-            await asyncio.sleep(max(0.0, start + self._seconds * index / len(chosen) - time.monotonic()))
-        self._settled_at = time.monotonic() + _SETTLE_S
+
+    async def _is_asked_before(self, due: float) -> bool:
+        """Wait; return early and true if something else is asked meanwhile, which comes first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                await self._asked.wait()
+        return self._asked.is_set()

@@ -68,10 +68,10 @@ async def assign(request: Request, *, redirect: bool = False) -> Response:
     nodes: Nodes | None = state.nodes
     assigner: Assigner = state.assigner
     engine: Engine = state.sockets.server.eio
+    headers = {"Cache-Control": "no-store", **dict(engine.cors_headers(EngineRequest.of_scope(request.scope)))}
     chosen = assigner.choose([beat_of(state.node)] if nodes is None else nodes.present())
     if chosen is None:
-        raise Unavailable("no emitter with a STORECAST_PUBLIC_WS_URL takes clients now")
-    headers = {"Cache-Control": "no-store", **dict(engine.cors_headers(EngineRequest.of_scope(request.scope)))}
+        raise Unavailable("no emitter with a STORECAST_PUBLIC_WS_URL takes clients now", headers)
     if redirect:
         return RedirectResponse(f"{chosen.url}{state.settings.socket_path}", 307, headers)
     return JSONResponse(Assigned(node=chosen.node, url=chosen.url).model_dump(), headers=headers)

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, suppress
 
 from shared.errors import StartupError
 from ws_service.cluster.correspondence import Correspondence
-from ws_service.cluster.event_stream import EventStream, StreamIntake
 from ws_service.cluster.heart import BEAT, Heart
 from ws_service.cluster.letters import Letter, LetterStream
 from ws_service.cluster.nodes import Beat, Nodes
 from ws_service.cluster.reader import Reader
 from ws_service.cluster.redis import RedisUnavailable, closing, open_redis
+from ws_service.cluster.shared_log import LogIntake, SharedLog
 from ws_service.ingest.hub import Hub
 from ws_service.node import Node
 from ws_service.settings import Settings
@@ -32,25 +32,29 @@ class Cluster:
             self._redis = open_redis(settings.redis_url.get_secret_value())
         except ValueError as error:
             raise StartupError(f"STORECAST_REDIS_URL: {error}") from None
+        log = SharedLog(self._redis, settings.history_events, settings.history_bytes)
         self._letters = LetterStream(self._redis)
         self._node = node
         self._nodes = nodes
-        self._reader = Reader(self._redis, hub, settings.history_events, self._hear)
-        self._heart = Heart(node, self._letters, self._reader)
-        self.intake = StreamIntake(EventStream(self._redis, settings.history_events))
-        self.peers = Correspondence(node.id, nodes, self._letters)
+        self._reader = Reader(self._redis, log, self._letters, hub, node.id, self._hear)
+        self._heart = Heart(node, nodes, self._letters, self._reader)
+        self.intake = LogIntake(log, hub)
+        self.peers = Correspondence(node, nodes, self._letters)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take part for as long as the context lasts."""
         async with closing(self._redis), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part.run()) for part in (self._reader, self._heart)]
+            reading, beating = (group.create_task(part.run()) for part in (self._reader, self._heart))
             try:
                 yield
+                # No beat may follow the goodbye.
+                beating.cancel()
+                await asyncio.wait({beating})
                 await self._leave()
             finally:
-                for task in tasks:
-                    task.cancel()
+                beating.cancel()
+                reading.cancel()
 
     def _hear(self, letter: Letter) -> None:
         if letter.kind == BEAT:

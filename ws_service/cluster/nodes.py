@@ -37,6 +37,8 @@ class Nodes:
         self._beats: dict[str, tuple[float, Beat]] = {}
         # From the start: who has never heard itself is deaf after as long.
         self._heard_at = clock()
+        # Since when what this node says is written to Redis, and not heard.
+        self._unheard_since: float | None = None
 
     def hear(self, beat: Beat) -> None:
         """Take a heartbeat."""
@@ -44,8 +46,18 @@ class Nodes:
         self._beats[beat.id] = (now, beat)
         if beat.id == self._own_id:
             self._heard_at = now
+            self._unheard_since = None
         for gone in [node for node, (heard_at, _) in self._beats.items() if now - heard_at > DEAF_AFTER_S]:
             del self._beats[gone]
+
+    def said(self) -> None:
+        """Note that a heartbeat of this node was written."""
+        if self._unheard_since is None:
+            self._unheard_since = self._clock()
+
+    def not_said(self) -> None:
+        """Note that Redis cannot be written to: then it is not this node's fault that it hears nothing."""
+        self._unheard_since = None
 
     def leave(self, node: str) -> None:
         """Forget a node that said that it ends."""
@@ -58,15 +70,16 @@ class Nodes:
         return sorted(present, key=lambda beat: (beat.node, beat.id))
 
     @property
+    def silence_s(self) -> float:
+        """How long ago this node heard its own heartbeat, in seconds; or began."""
+        return self._clock() - self._heard_at
+
+    @property
     def is_deaf(self) -> bool:
         """Whether this node has not heard its own heartbeat: it hears no events either."""
-        return self._silence_s > DEAF_AFTER_S
+        return self.silence_s > DEAF_AFTER_S
 
     @property
     def is_dead(self) -> bool:
-        """Whether that lasts for so long that the process had better be started again."""
-        return self._silence_s > _DEAD_AFTER_S
-
-    @property
-    def _silence_s(self) -> float:
-        return self._clock() - self._heard_at
+        """Whether Redis has taken its heartbeats for a minute and it has heard none: only a new process would help."""
+        return self._unheard_since is not None and self._clock() - self._unheard_since > _DEAD_AFTER_S

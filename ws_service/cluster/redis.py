@@ -57,8 +57,11 @@ class Streams(Protocol):
     async def hmget(self, name: str, keys: list[str]) -> list[bytes | None]:
         """Return fields of a hash."""
 
-    async def xadd(self, name: str, fields: Mapping[bytes, Any], *, maxlen: int) -> bytes:
-        """Add an entry and return its id."""
+    async def xadd(self, name: str, fields: Mapping[bytes, Any], *, minid: str) -> bytes:
+        """Add an entry and return its id; forget, about, what comes before `minid`."""
+
+    async def xtrim(self, name: str, *, minid: str) -> int:
+        """Forget, about, what comes before `minid`."""
 
     async def xrange(self, name: str, min: str, max: str, count: int) -> list[Row]:  # noqa: A002  # the library's names
         """Return entries."""
@@ -118,11 +121,15 @@ def _client(url: str) -> Any:
         "socket_timeout": _TIMEOUT_S + BLOCK_MS / 1000,
     }
     parts = urlsplit(url)
-    if parts.scheme != _SENTINEL:
-        return Redis.from_url(url, **options)
     name = parts.path.strip("/")
-    if not parts.hostname or not name or "/" in name:
-        raise ValueError("no host or no name")
+    if not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("no host, or more than that")
+    if parts.scheme != _SENTINEL:
+        if name and not name.isdecimal():
+            raise ValueError("a database has a number")
+        return Redis.from_url(url, **options)
+    if not name or "/" in name:
+        raise ValueError("no name")
     hosts = parts.netloc.rpartition("@")[2].split(",")
     addresses = [_address(host) for host in hosts]
     login: dict[str, Any] = {"username": _text(parts.username), "password": _text(parts.password)}

@@ -5,13 +5,14 @@ https://redis.io/docs/latest/develop/data-types/streams/
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from shared.emitter_api import Batch, EmitterPosition
 from ws_service.cluster.redis import Fields, Streams, translated
 from ws_service.ingest.entry import Entry
+from ws_service.ingest.hub import Hub
 from ws_service.ingest.intake import Taken
 
 _PREFIX = "storecast:events:"
@@ -21,57 +22,58 @@ _APPEND = (Path(__file__).parent / "append.lua").read_text()
 _HEAD, _PAYLOAD = b"h", b"p"
 
 
-class Place(NamedTuple):
-    """The epoch in force and where its log ends; `position` is None until a hand-over is closed."""
-
-    epoch: str | None
-    position: int | None
-
-
-class EventStream:
+class SharedLog:
     """The log. Nobody keeps its position in mind: the script that appends says where it is."""
 
-    def __init__(self, redis: Streams, keep_events: int) -> None:
+    def __init__(self, redis: Streams, keep_events: int, keep_bytes: int) -> None:
         self._redis = redis
-        self._keep = keep_events
+        self._keep = (keep_events, keep_bytes)
         self._append = redis.register_script(_APPEND)
 
-    async def append(self, batch: Batch) -> tuple[bool, Place]:
+    async def append(self, batch: Batch) -> Taken:
         """Append what follows the position; raise Unencodable, RedisUnavailable."""
         entries = [Entry.of(event) for event in batch.events]
         closes_at = "" if batch.position is None else str(batch.position)
         mode = "history" if batch.history else "live"
-        arguments = [_PREFIX, batch.epoch, mode, closes_at, self._keep, *_arguments(entries)]
+        arguments = [_PREFIX, batch.epoch, mode, closes_at, *self._keep, *_arguments(entries)]
         with translated():
             taken, epoch, position = await self._append(keys=[_STATE, log_of(batch.epoch)], args=arguments)
-        return bool(taken), _place(epoch, position)
+        return Taken(bool(taken), _position(epoch, position))
 
-    async def place(self) -> Place:
-        """Return where the log is; raise RedisUnavailable."""
+    async def position(self) -> EmitterPosition:
+        """Return the epoch in force and where its log ends; raise RedisUnavailable."""
         with translated():
-            return _place(*await self._redis.hmget(_STATE, ["epoch", "position"]))
+            return _position(*await self._redis.hmget(_STATE, ["epoch", "position"]))
 
     async def read(self, epoch: str, after: int, until: int, count: int) -> list[Entry]:
-        """Return the events beyond the number `after`, up to `until`; raise RedisUnavailable."""
+        """Return the next events beyond the number `after`, up to `until`; raise RedisUnavailable."""
         with translated():
             found = await self._redis.xrange(log_of(epoch), f"{after + 1}-0", f"{until}-0", count=count)
         return [entry_of(*each) for each in found]
 
 
-class StreamIntake:
+class LogIntake:
     """The intake of one of many emitters: whichever is posted to writes for all."""
 
-    def __init__(self, stream: EventStream) -> None:
-        self._stream = stream
+    def __init__(self, log: SharedLog, hub: Hub) -> None:
+        self._log = log
+        self._hub = hub
 
     async def take(self, batch: Batch) -> Taken:
         """Append a batch to the log."""
-        taken, place = await self._stream.append(batch)
-        return Taken(taken, EmitterPosition(**place._asdict()))
+        if batch.position is not None and self._would_end_before_us(batch):
+            return Taken(taken=False, position=self._hub.answer())
+        return await self._log.append(batch)
 
     async def position(self) -> EmitterPosition:
         """Return where the log ends."""
-        return EmitterPosition(**(await self._stream.place())._asdict())
+        return await self._log.position()
+
+    def _would_end_before_us(self, batch: Batch) -> bool:
+        # Of an emptied Redis only the emitters know that the epoch was further on: the relay's log was put back to an
+        # earlier day under the same epoch, and would give numbers a second time. Our position makes it see that.
+        known = self._hub.position
+        return known is not None and batch.epoch == known.epoch and (batch.position or 0) < known.seq
 
 
 def log_of(epoch: str) -> str:
@@ -89,13 +91,9 @@ def _arguments(entries: Iterable[Entry]) -> list[Any]:
     return [
         argument
         for entry in entries
-        for argument in (
-            entry.seq,
-            orjson.dumps([entry.id, entry.event, entry.topics, entry.time]),
-            entry.payload,
-        )
+        for argument in (entry.seq, orjson.dumps([entry.id, entry.event, entry.topics, entry.time]), entry.payload)
     ]
 
 
-def _place(epoch: bytes | None, position: bytes | None) -> Place:
-    return Place(epoch.decode() if epoch else None, int(position) if position else None)
+def _position(epoch: bytes | None, position: bytes | None) -> EmitterPosition:
+    return EmitterPosition(epoch=epoch.decode() if epoch else None, position=int(position) if position else None)

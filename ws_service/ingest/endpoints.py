@@ -1,8 +1,10 @@
 """`POST /events`, `GET /events/position`: where the relay hands over what was committed."""
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 
 from shared.emitter_api import EVENTS_PATH, POSITION_PATH, Batch, EmitterPosition
+from shared.journey import log_events
 from ws_service import metrics
 from ws_service.calls import Body, parse, require_secret
 from ws_service.errors import Malformed
@@ -11,16 +13,21 @@ from ws_service.ingest.intake import Intake
 
 router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
 
+_log = structlog.get_logger(__name__)
+
 
 @router.post(EVENTS_PATH, responses={409: {"model": EmitterPosition}})
 async def take(body: Body, request: Request, response: Response) -> EmitterPosition:
     """Take the next events; 409 with the position where they do not follow it."""
     intake: Intake = request.app.state.intake
+    batch = parse(Batch, body)
     try:
-        taken, position = await intake.take(parse(Batch, body))
+        taken, position = await intake.take(batch)
     except Unencodable as error:
         raise Malformed(str(error)) from None
-    if not taken:
+    if taken:
+        log_events(_log.debug if batch.history else _log.info, "taken", batch.events)
+    else:
         metrics.conflicts.inc()
         response.status_code = 409
     return position

@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
 
 from shared.emitter_api import Batch, EmitterPosition
 from shared.events import Position
+from shared.journey import log_events
 from ws_service import metrics
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.history import History
+from ws_service.ingest.lag import lag_s
 from ws_service.ingest.subscriptions import CHUNK_BYTES, Subscriptions
+
+_log = structlog.get_logger(__name__)
 
 
 class Hub:
@@ -67,6 +74,7 @@ class Hub:
         else:
             # Written to every socket at once it would wait in the transports of all that are slow.
             self.subscriptions.announce(news, before)
+        _tell(news)
         return True
 
     def take_history(self, epoch: str, entries: Sequence[Entry], position: int | None) -> bool:
@@ -113,6 +121,15 @@ class Hub:
         for subscription in self.subscriptions.everyone():
             if subscription.begun:
                 subscription.end()
+
+
+def _tell(news: Sequence[Entry]) -> None:
+    # After the writes: the sockets do not wait for it.
+    now = datetime.now(UTC)
+    for event in news:
+        if (seconds := lag_s(event.time, now)) is not None:
+            metrics.delivery_lag.observe(seconds)
+    log_events(_log.info, "delivered", news)
 
 
 def _follow(events: list[Entry], last: int) -> bool:

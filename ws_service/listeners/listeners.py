@@ -3,14 +3,13 @@
 from typing import Protocol
 
 from shared.problems import FieldError
-from ws_service import metrics
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
 from ws_service.errors import Forbidden, Unauthorized, Unavailable
 from ws_service.ingest.hub import Hub
 from ws_service.listeners.query import LAST_EVENT_ID, Query
 from ws_service.settings import Settings
-from ws_service.sockets import recovery
+from ws_service.sockets import attendance, recovery
 from ws_service.sockets.connection import Encoding, Feed, Session
 from ws_service.sockets.handover import wait_for_history
 from ws_service.sockets.tokens import BadToken, Tokens
@@ -51,14 +50,13 @@ class Listeners:
         start = recovery.start(handshake, self._hub.position, self._hub.history)
         feed = Feed(self.engine.generate_id(), stream, self._hub, self.settings.instance, encoding)
         feed.begin(frozenset(handshake.topics), start, query.user)
-        metrics.connections.inc()
-        metrics.connects.labels(str(start.recovered).lower()).inc()
+        attendance.came(handshake, start)
         return feed
 
     def leave(self, feed: Feed[bytes]) -> None:
         """Forget a listener that has gone."""
         feed.end()
-        metrics.connections.dec()
+        attendance.went()
 
     def shutdown(self) -> None:
         """End all streams: the server ends, and their clients go elsewhere."""

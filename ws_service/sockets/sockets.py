@@ -7,7 +7,6 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from shared.events import Position
 from shared.problems import FieldError, field_errors, problem
-from ws_service import metrics
 from ws_service.engine.server import SocketServer
 from ws_service.engine.session import Session
 from ws_service.ingest.hub import Hub
@@ -16,7 +15,7 @@ from ws_service.messages.acknowledgements import Acknowledgements
 from ws_service.messages.courier import Courier
 from ws_service.messages.publisher import Publisher
 from ws_service.settings import Settings
-from ws_service.sockets import recovery
+from ws_service.sockets import attendance, recovery
 from ws_service.sockets.connection import Connection
 from ws_service.sockets.handover import wait_for_history
 from ws_service.sockets.requests import Handshake, Subscribe, Unsubscribe
@@ -56,8 +55,7 @@ class Sockets:
         connection = Connection(sid, session, self._hub, self._settings.instance)
         connection.begin(frozenset(handshake.topics), start, user)
         session.sender = self._connections[sid] = connection
-        metrics.connections.inc()
-        metrics.connects.labels(str(start.recovered).lower()).inc()
+        attendance.came(handshake, start)
         return start.pid
 
     def connected(self, sid: str) -> None:
@@ -73,7 +71,7 @@ class Sockets:
         self._acknowledgements.forget(sid)
         self._publisher.forget(sid)
         self._connections.pop(sid).end()
-        metrics.connections.dec()
+        attendance.went()
 
     async def _subscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
         try:
