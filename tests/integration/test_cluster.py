@@ -1,6 +1,5 @@
 """Many emitters on one Redis: each event once, in order, to the sockets of all, whatever becomes of Redis."""
 
-import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from deploy.local.ports import HOST
 from shared.emitter_api import MAX_BATCH_BYTES, Batch
+from shared.events import Event
 from tests.events import EPOCH, closing, event, history, live
 from tests.integration.cluster import all_at, deliver, emitters, open_all
 from tests.integration.emitter import Emitter, RawClient
@@ -148,12 +148,12 @@ async def test_many_large_events_at_once_are_told_before_they_are_dropped(redis:
             other = open_redis(redis.url)
             async with closing_redis(other):
                 log = SharedLog(other, 1_000, 1 << 30)
-                await asyncio.gather(*(log.append(large(seq)) for seq in range(2, 32)))
+                assert (await log.append(Batch(epoch=EPOCH, events=[large(seq) for seq in range(2, 32)]))).taken
             assert await client.seqs(30) == list(range(2, 32))
 
 
-def large(seq: int) -> Batch:
-    return Batch(epoch=EPOCH, events=[event(seq, payload="x" * 450_000)])
+def large(seq: int) -> Event:
+    return event(seq, payload="x" * 450_000)
 
 
 async def test_a_redis_that_hangs_is_noticed_and_waited_for(redis: RedisServer, three: list[Emitter]) -> None:
