@@ -256,13 +256,13 @@ async def test_a_draining_emitter_hands_its_clients_over(proxied: System) -> Non
         answer = await proxied.http.post(f"{proxied.emitter_urls['emitter-1']}/drain", headers=secret)
         assert answer.status_code == HTTPStatus.ACCEPTED
         async with clients(proxied.url, 9, ["polling"]) as fresh:
-            assert nodes(fresh).keys() == EMITTERS - {"emitter-1"}
+            assert "emitter-1" not in nodes(fresh)
             for client in sent_away:
                 await client.welcomed(2)
             product = await proxied.create("after the drain")
             for client in (*everyone, *fresh):
                 assert [event.payload["id"] for event in await client.heard(1)] == [product["id"]]
-            assert {client.messages("welcome")[-1]["node"] for client in everyone} == EMITTERS - {"emitter-1"}
+            assert "emitter-1" not in {client.messages("welcome")[-1]["node"] for client in everyone}
             assert {len(client.of("disconnect")) for client in sent_away} == {1}
             assert not [client.name for client in fresh if was_interrupted(client)]
         assert not [client.name for client in everyone if client not in sent_away and was_interrupted(client)]

@@ -6,6 +6,7 @@ import json
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -104,9 +105,11 @@ async def _open(port: int) -> None:
         async def handed_over() -> bool:
             try:
                 body = closing(0).model_dump_json()
-                return (await http.post(f"http://127.0.0.1:{port}{EVENTS_PATH}", content=body)).is_success
+                answer = await http.post(f"http://127.0.0.1:{port}{EVENTS_PATH}", content=body)
             except httpx.TransportError:
                 return False
+            # 409: one whose answer was not waited for, while it started, was taken after all.
+            return answer.status_code in {HTTPStatus.OK, HTTPStatus.CONFLICT}
 
         await eventually(handed_over, message="the emitter listens", timeout_s=_START_S)
 

@@ -48,7 +48,7 @@ def test_a_token_says_whose_it_is(sub: str) -> None:
         token("ann", exp=None),
         token("ann", exp="soon"),
         token("ann", exp=1e400),
-        token("ann", nbf=NOW + 60),
+        token("ann", nbf=NOW + 86_400),
         token(None),
         token(""),
         token(7),
