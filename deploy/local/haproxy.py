@@ -1,7 +1,6 @@
 """HAProxy as the gateway."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from deploy.local import template
 from deploy.local.child import Program
 from deploy.local.ports import HOST
 from deploy.local.routes import Routes
+from deploy.local.servers import find_program
 from deploy.local.services import address_of, emitter_name
 
 TEMPLATE = Path(__file__).parents[1] / "haproxy" / "haproxy.cfg"
@@ -28,7 +28,7 @@ _FORMS = {
 
 def find() -> str | None:
     """Return the HAProxy of this machine, also where the user's PATH leaves out the system's programs."""
-    return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/local/sbin:/usr/sbin")
+    return find_program("haproxy")
 
 
 def render(values: Mapping[str, str]) -> str:

