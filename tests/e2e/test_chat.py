@@ -9,26 +9,13 @@ from types import SimpleNamespace
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from api_service.page.endpoints import router, static_files
-from tests.e2e.test_page import CHROMIUM_ARGUMENTS, MARKUP, Visit
+from tests.e2e.test_page import MARKUP, Visit
 from tests.integration.emitter import Emitter
-from tests.tools import require
 from tests.waiting import eventually
 from ws_service.messages.limiter import Limiter
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """A real Chromium."""
-    chromium = require("chromium", "install the Debian package chromium")
-    expect.set_options(timeout=15_000)
-    async with (
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
-    ):
-        yield browser
 
 
 @contextlib.asynccontextmanager

@@ -8,38 +8,16 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Route, expect
 
 from tests.system import EMITTER, System
-from tests.tools import require
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESKTOP = 1280
 PHONE = 360
 PAGE_SIZE = 24
 MARKUP = "<img src=x onerror=alert(1)>"
 # What the browser itself says of a server that is away or refuses is no fault of the page.
 NETWORK_ERROR = re.compile(r"^(Failed to load resource|WebSocket connection to)")
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """A real Chromium."""
-    chromium = require("chromium", "install the Debian package chromium")
-    expect.set_options(timeout=15_000)
-    async with (
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
-    ):
-        yield browser
 
 
 class Visit:

@@ -1,12 +1,12 @@
 """Emitters that share a real Redis, in this process, so that a test can look inside."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from typing import Any
 
 from shared.emitter_api import Batch
-from tests.integration.emitter import Emitter
+from tests.integration.emitter import Emitter, RawClient
 from tests.waiting import eventually
 
 
@@ -50,3 +50,13 @@ async def deliver(batch: Batch, emitter: Emitter) -> None:
         return (await emitter.post(batch)).is_success
 
     await eventually(taken, message="the batch is taken", timeout_s=20)
+
+
+@contextlib.asynccontextmanager
+async def clients(running: Iterable[Emitter], auth: object = None) -> AsyncIterator[list[RawClient]]:
+    """Connect a client to each emitter."""
+    async with contextlib.AsyncExitStack() as stack:
+        connected = [await stack.enter_async_context(emitter.client(auth)) for emitter in running]
+        for client in connected:
+            await client.welcome()
+        yield connected

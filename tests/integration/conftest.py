@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from api_service.app import create_app
 from api_service.settings import Settings
 from tests.mongod import Mongod, unused_database
+from tests.redis_server import RedisServer
 
 
 def _settings(database_url: str) -> Settings:
@@ -25,6 +27,14 @@ async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     # A fault of ours is raised in the test instead of being answered with 500.
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield client
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A Redis of one's own, which answers."""
+    with RedisServer(tmp_path) as server:
+        await server.answers()
+        yield server
 
 
 @pytest.fixture

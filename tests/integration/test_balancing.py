@@ -6,7 +6,8 @@ import itertools
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from deploy.local.child import Program
 from deploy.local.ports import HOST, free_ports
-from tests.integration.cluster import all_at, emitters
+from tests.integration.cluster import all_at, clients, emitters
 from tests.integration.emitter import SECRET, Emitter, RawClient
 from tests.processes import Processes
 from tests.redis_server import RedisServer
@@ -28,28 +29,16 @@ DRAIN_S = 1.5
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
 async def two(redis: RedisServer) -> AsyncIterator[list[Emitter]]:
-    await redis.answers()
     async with emitters(2, redis.url, drain_seconds=DRAIN_S) as running:
         await running[0].open()
         await all_at(0, running)
         yield running
 
 
-@contextlib.asynccontextmanager
-async def crowd(emitter: Emitter) -> AsyncIterator[list[RawClient]]:
+def crowd(emitter: Emitter) -> AbstractAsyncContextManager[list[RawClient]]:
     """Connect clients to one emitter."""
-    async with contextlib.AsyncExitStack() as stack:
-        connected = [await stack.enter_async_context(emitter.client()) for _ in range(CLIENTS)]
-        for client in connected:
-            await client.welcome()
-        yield connected
+    return clients([emitter] * CLIENTS)
 
 
 async def _ends(clients: list[RawClient]) -> list[float]:
@@ -120,7 +109,6 @@ async def test_an_emitter_far_above_the_mean_sheds_by_itself(two: list[Emitter])
 
 async def test_clients_are_told_where_to_go(redis: RedisServer) -> None:
     """`assign` names the emitter with the fewest clients, as JSON or as a redirection; any emitter can be asked."""
-    await redis.answers()
     async with (
         Emitter.running(redis_url=redis.url, instance="a", public_ws_url="http://a.example") as first,
         Emitter.running(redis_url=redis.url, instance="b", public_ws_url="http://b.example") as second,
@@ -166,7 +154,6 @@ async def test_a_lone_emitter_without_an_address_assigns_nobody() -> None:
 
 async def test_a_process_drains_at_sigterm_and_ends_with_exit_code_0(redis: RedisServer, tmp_path: Path) -> None:
     """One of many gives its clients time; a second signal ends it at once."""
-    await redis.answers()
     ports = free_ports(2)
     programs = [_program(f"emitter-{port}", port, redis.url) for port in ports]
     with Processes(programs, tmp_path) as processes:

@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -14,8 +14,8 @@ from deploy.local.ports import HOST
 from shared.emitter_api import MAX_BATCH_BYTES, Batch
 from shared.events import Event
 from tests.events import EPOCH, closing, event, history, live
-from tests.integration.cluster import all_at, deliver, emitters, open_all
-from tests.integration.emitter import Emitter, RawClient
+from tests.integration.cluster import all_at, clients, deliver, emitters, open_all
+from tests.integration.emitter import Emitter
 from tests.redis_server import PRIMARY, RedisServer, sentinel_of
 from tests.waiting import eventually
 from ws_service.cluster.redis import closing as closing_redis
@@ -24,26 +24,9 @@ from ws_service.cluster.shared_log import SharedLog
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
 async def three(redis: RedisServer) -> AsyncIterator[list[Emitter]]:
-    await redis.answers()
     async with emitters(3, redis.url) as running:
         yield running
-
-
-@contextlib.asynccontextmanager
-async def clients(running: list[Emitter], auth: object = None) -> AsyncIterator[list[RawClient]]:
-    """Connect a client to each emitter."""
-    async with contextlib.AsyncExitStack() as stack:
-        connected = [await stack.enter_async_context(emitter.client(auth)) for emitter in running]
-        for client in connected:
-            await client.welcome()
-        yield connected
 
 
 def is_deaf(emitter: Emitter) -> bool:
@@ -139,7 +122,6 @@ async def test_a_log_that_was_put_back_is_not_given_numbers_twice(redis: RedisSe
 
 async def test_many_large_events_at_once_are_told_before_they_are_dropped(redis: RedisServer) -> None:
     """However much waits in Redis, it is taken as the relay would post it: who listens is sent all of it."""
-    await redis.answers()
     async with emitters(1, redis.url, history_bytes=8 * MAX_BATCH_BYTES) as [emitter]:
         await open_all([emitter], 1)
         async with emitter.client() as client:
@@ -214,7 +196,6 @@ async def _position(emitter: Emitter, position: int) -> bool:
 
 async def test_who_was_cut_off_for_too_long_begins_anew(redis: RedisServer) -> None:
     """What an emitter lacks was dropped from the log: its sockets come again and are told, instead of hearing a gap."""
-    await redis.answers()
     async with emitters(2, redis.url, history_events=1_000) as running:
         await open_all(running, 1)
         async with running[1].client() as client:

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,14 +20,7 @@ SAID = 30
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
 async def three(redis: RedisServer) -> AsyncIterator[list[Emitter]]:
-    await redis.answers()
     fields = {"jwt_secret": JWT_SECRET, "client_topics": ("chat:*",), "client_messages_per_second": 1_000}
     async with emitters(3, redis.url, **fields) as running:
         await running[0].open()

@@ -1,6 +1,5 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,12 +14,6 @@ from tests.integration.emitter import Emitter
 from tests.integration.listeners import Curl
 from tests.redis_server import RedisServer
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture
@@ -107,7 +100,6 @@ async def test_the_state_is_what_readiness_says() -> None:
 
 async def test_an_emitter_that_hears_itself_no_more_tells_for_how_long(redis: RedisServer) -> None:
     """Its hearing age is under two heartbeats, and grows while Redis is away; a lone emitter's is 0."""
-    await redis.answers()
     async with emitters(1, redis.url) as [emitter]:
         assert await _value(emitter.http, "storecast_hearing_age_seconds") < 2
         await redis.kill()
