@@ -90,7 +90,7 @@ async def test_the_chat_is_there_again_after_a_reconnect(browser: Browser) -> No
     async with chatting("chat:*") as (url, emitter), Visit.to(browser, url) as visit:
         await expect(visit.page.locator("#chat")).to_be_visible()
         [sid] = list(emitter.sockets._connections)  # noqa: SLF001  # to break one connection
-        emitter.sockets._connections[sid]._session.drop()  # noqa: SLF001  # as above
+        emitter.sockets._connections[sid]._session.drop()  # noqa: SLF001  # a connection has to be lost on demand
         await eventually(lambda: _rejoined(emitter, sid), message="the page is in the lobby again")
 
 

@@ -108,4 +108,4 @@ def cut_off() -> float:
 
 def connections() -> float:
     """Return how many clients are counted as connected."""
-    return float(metrics.connections._value.get())  # noqa: SLF001  # see above
+    return float(metrics.connections._value.get())  # noqa: SLF001  # the library tells a value in no other way

@@ -152,8 +152,8 @@ async def test_a_client_that_goes_leaves_nothing_behind(emitter: Emitter) -> Non
     publisher: Publisher = emitter.sockets._publisher  # noqa: SLF001  # what it would leave is seen nowhere else
     async with joined(emitter) as client:
         await client.call("publish", said("x", "room:one"))
-        assert len(publisher._limiters) == 1  # noqa: SLF001  # as above
+        assert len(publisher._limiters) == 1  # noqa: SLF001  # what is kept for each sender
         await client.send("41")
         await client.send("40")
         await client.welcome()
-        assert not publisher._limiters  # noqa: SLF001  # as above
+        assert not publisher._limiters  # noqa: SLF001  # what is kept for each sender
