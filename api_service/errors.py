@@ -25,7 +25,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem
+from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
 from shared.requests import request_id_headers
 
 
@@ -96,7 +96,7 @@ class Invalid(ApiError):
     def fields(cls, errors: Iterable[Mapping[str, Any]]) -> "Invalid":
         """Translate what pydantic found."""
         found = field_errors(errors)
-        return cls("; ".join(f"{field}: {message}" for field, message in found), found)
+        return cls(summary(found), found)
 
 
 class KeyReused(Invalid):

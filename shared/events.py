@@ -29,6 +29,12 @@ class Event(BaseModel):
     time: Annotated[str, Field(description="when the change was committed: RFC 3339, UTC")] = ""
 
 
+def is_seq(text: str) -> bool:
+    """Tell whether a text is a number in the log."""
+    # isdecimal alone lets other scripts' digits through.
+    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+
+
 class Position(NamedTuple):
     """A place in the numbered log of one epoch: everything up to and including `seq` was heard."""
 
@@ -43,7 +49,6 @@ class Position(NamedTuple):
     def parse(cls, offset: str) -> Self:
         """Read `epoch:seq`; raise ValueError for anything else."""
         epoch, separator, seq = offset.partition(":")
-        # isdecimal alone lets other scripts' digits through.
-        if not (epoch and separator and seq.isascii() and seq.isdecimal() and len(seq) <= _MAX_DIGITS):
+        if not (epoch and separator and is_seq(seq)):
             raise ValueError("an offset looks like EPOCH:SEQ, as it came with an event")
         return cls(epoch, int(seq))

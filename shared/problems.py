@@ -5,6 +5,8 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 CONTENT_TYPE = "application/problem+json"
 MAX_FIELDS = 20
 
@@ -22,6 +24,16 @@ def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
         FieldError(".".join(map(str, error["loc"])) or "body", error["msg"].removeprefix("Value error, "))
         for error in islice(errors, MAX_FIELDS)
     ]
+
+
+def invalid_fields(error: ValidationError) -> list[FieldError]:
+    """Return what pydantic found wrong, without what was given: it may be a secret."""
+    return field_errors(error.errors(include_url=False, include_input=False, include_context=False))
+
+
+def summary(errors: Iterable[FieldError]) -> str:
+    """Say in one line what is wrong with which field."""
+    return "; ".join(f"{field}: {message}" for field, message in errors)
 
 
 def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from shared.errors import StartupError
-from shared.problems import field_errors
+from shared.problems import invalid_fields, summary
 
 PREFIX = "STORECAST_"
 MIN_SECRET_LENGTH = 16
@@ -63,11 +63,8 @@ class ServiceSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            problems = "; ".join(
-                f"{PREFIX}{field.upper()}: {message}"
-                for field, message in field_errors(error.errors(include_url=False, include_input=False))
-            )
-            raise StartupError(problems) from None
+            named = [each._replace(field=f"{PREFIX}{each.field.upper()}") for each in invalid_fields(error)]
+            raise StartupError(summary(named)) from None
         except SettingsError as error:
             # A list that is not JSON. The message names the field, and not what stands in it.
             raise StartupError(f"{PREFIX}*: {error}") from None

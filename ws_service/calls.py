@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from shared.problems import field_errors
+from shared.problems import invalid_fields, summary
 from ws_service.errors import BodyTooLarge, Malformed, Unauthorized
 from ws_service.settings import Settings
 
@@ -48,5 +48,5 @@ def parse(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        errors = field_errors(error.errors(include_url=False, include_input=False))
-        raise Malformed("; ".join(f"{field}: {message}" for field, message in errors), errors) from None
+        errors = invalid_fields(error)
+        raise Malformed(summary(errors), errors) from None

@@ -124,9 +124,9 @@ class Reader:
 
     async def _look(self) -> None:
         """Read the history where there is none, or where it is another epoch's."""
-        epoch, position = (await self._shared_log.position()).model_dump().values()
+        found = await self._shared_log.position()
         self._looked_at = time.monotonic()
-        if epoch is None or position is None:
+        if (epoch := found.epoch) is None or (position := found.position) is None:
             return
         metrics.redis_position.set(position)
         known = self._hub.position

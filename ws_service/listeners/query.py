@@ -5,16 +5,14 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
-from shared.events import Position
-from shared.problems import FieldError, field_errors
+from shared.events import Position, is_seq
+from shared.problems import FieldError, invalid_fields, summary
 from ws_service.errors import Malformed
 from ws_service.sockets.requests import Handshake
 
 LAST_EVENT_ID = "Last-Event-ID"
 
 _KNOWN = ("topics", "after", "token")
-# Of a number that stands alone: what a whole offset may have, too.
-_MAX_DIGITS = 18
 
 
 class Query(NamedTuple):
@@ -42,15 +40,16 @@ class Query(NamedTuple):
             asked["topics"] = query["topics"].split(",")
         # An empty one is none: that is what a program sends which has heard nothing yet.
         after = last_event_id or query.get("after") or None
-        seq = int(after) if after and _is_number(after) else None
+        seq = int(after) if after and is_seq(after) else None
         if seq is None:
             asked["after"] = after
         try:
             return cls(Handshake.model_validate(asked, context=client_topics), seq)
         except ValidationError as error:
-            errors = field_errors(error.errors(include_url=False, include_input=False))
             names = {"after": LAST_EVENT_ID} if last_event_id else {}
-            raise _malformed([each._replace(field=names.get(each.field, each.field)) for each in errors]) from None
+            raise _malformed(
+                [each._replace(field=names.get(each.field, each.field)) for each in invalid_fields(error)]
+            ) from None
 
     def at(self, now: Position | None) -> Handshake:
         """Return the handshake: a number without an epoch is one of the epoch that the emitter is in."""
@@ -59,9 +58,5 @@ class Query(NamedTuple):
         return self.handshake.model_copy(update={"after": Position(now.epoch, self.seq)})
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
-
-
 def _malformed(errors: list[FieldError]) -> Malformed:
-    return Malformed("; ".join(f"{field}: {message}" for field, message in errors), errors)
+    return Malformed(summary(errors), errors)

@@ -8,7 +8,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import StartupError
-from shared.problems import FieldError, field_errors, problem
+from shared.problems import FieldError, invalid_fields, problem, summary
 from shared.rooms import check_event, is_private
 from ws_service import metrics
 from ws_service.errors import CallError
@@ -77,9 +77,8 @@ class Publisher:
         try:
             wanted = Publish.model_validate(request)
         except ValidationError as error:
-            errors = field_errors(error.errors(include_url=False, include_input=False, include_context=False))
-            detail = "; ".join(f"{field}: {message}" for field, message in errors)
-            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors) from None
+            errors = invalid_fields(error)
+            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, summary(errors), errors) from None
         if not is_of_clients(wanted.topic, self._settings.client_topics):
             raise _Refused(HTTPStatus.FORBIDDEN, "clients may not publish on this topic: STORECAST_CLIENT_TOPICS")
         return wanted

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from shared.events import Position
-from shared.problems import FieldError, field_errors, problem
+from shared.problems import FieldError, invalid_fields, problem, summary
 from ws_service.engine.server import SocketServer
 from ws_service.engine.session import Session
 from ws_service.ingest.hub import Hub
@@ -117,5 +117,5 @@ _GONE = {"error": problem(410, "the socket is gone")}
 
 
 def _problem(error: ValidationError) -> dict[str, Any]:
-    errors = field_errors(error.errors(include_url=False, include_input=False, include_context=False))
-    return problem(422, "; ".join(f"{field}: {message}" for field, message in errors), errors)
+    errors = invalid_fields(error)
+    return problem(422, summary(errors), errors)
