@@ -1,6 +1,8 @@
 """What the settings of both services have in common. Only `settings.py` files read the environment."""
 
+import os
 import socket
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
@@ -11,12 +13,14 @@ from shared.errors import StartupError
 from shared.problems import invalid_fields, summary
 
 PREFIX = "STORECAST_"
+# Where Docker mounts secrets. A file by a variable's name, in lower case, counts where the variable is not set.
+SECRETS = Path("/run/secrets")
 MIN_SECRET_LENGTH = 16
 HTTP_URL = TypeAdapter(AnyHttpUrl)
 
 
 class ServiceSettings(BaseSettings):
-    """Settings of any Storecast service, from the environment variables `STORECAST_<NAME>`."""
+    """Settings of any Storecast service, from the environment variables `STORECAST_<NAME>` or secrets of that name."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True)
 
@@ -59,9 +63,11 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment; raise StartupError that names each variable that is missing or wrong."""
+        """Read the environment and SECRETS; raise StartupError that names each variable that is missing or wrong."""
+        # Where there are none, or where they are not for this user, the environment is all there is.
+        readable = os.access(SECRETS, os.R_OK | os.X_OK)
         try:
-            return cls()
+            return cls(_secrets_dir=SECRETS if readable else None)
         except ValidationError as error:
             named = [each._replace(field=f"{PREFIX}{each.field.upper()}") for each in invalid_fields(error)]
             raise StartupError(summary(named)) from None

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -64,6 +66,45 @@ def test_the_secret_is_required(service: type[ServiceSettings], monkeypatch: pyt
 
     with pytest.raises(StartupError, match=r"^STORECAST_EMITTER_SECRET: Field required$"):
         service.load()
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of secrets, which has one; the environment has none."""
+    monkeypatch.delenv("STORECAST_EMITTER_SECRET")
+    monkeypatch.setattr("shared.settings.SECRETS", tmp_path)
+    (tmp_path / "storecast_emitter_secret").write_text(f"{SECRET}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_setting_may_be_a_mounted_secret(service: type[ServiceSettings], secrets: Path) -> None:
+    """As Docker mounts it: a file by the variable's name, with or without a line end."""
+    (secrets / "storecast_mongo_url").write_text("mongodb://u:hunter2@h/db")
+
+    assert service.load().emitter_secret.get_secret_value() == SECRET
+    assert ApiSettings.load().mongo_url.get_secret_value() == "mongodb://u:hunter2@h/db"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_variable_counts_before_a_mounted_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an operator sets for one run is what it runs with."""
+    monkeypatch.setenv("STORECAST_EMITTER_SECRET", "another secret of them")
+
+    assert ApiSettings.load().emitter_secret.get_secret_value() == "another secret of them"
+
+
+def test_a_mounted_secret_that_cannot_be_used_is_refused_and_not_shown(secrets: Path) -> None:
+    """One line that names it, whether it can be read or not; another's file beside it is nothing to us."""
+    (secrets / "other").mkdir()
+    (secrets / "storecast_emitter_secret").write_text("hunter2")
+    with pytest.raises(StartupError, match=r"^STORECAST_EMITTER_SECRET: must have at least 16 characters$"):
+        ApiSettings.load()
+
+    (secrets / "storecast_emitter_secret").write_bytes(b"hunter2-hunter2-\xff")
+    with pytest.raises(StartupError, match=r"^[^\n]*emitter_secret[^\n]*$") as refused:
+        ApiSettings.load()
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
