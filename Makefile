@@ -29,7 +29,7 @@ run: install ## start the whole system on http://127.0.0.1:8080
 
 test: install tests/node_modules/.installed ## all tests, with coverage
 	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy prometheus chromium libcurl4
-	@tests/setup/kubectl
+	@tests/setup/debian-13 kubectl docker-compose docker-cli prometheus
 	$(BIN)/pytest --cov -n 2 --dist loadfile
 
 check: install ## what a change must pass before it is tested: ruff, formatting, mypy
