@@ -4,44 +4,32 @@ Traefik reads each kind of route there is: Ingress, Ingress with the annotations
 Gateway API.
 """
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import pytest
 
 from deploy.local import traefik
 from deploy.local.child import Program
 from deploy.local.ports import HOST, free_ports
-from tests.e2e.test_gateway import DISGUISES, Answer, request
+from tests import disguises
+from tests.disguises import SOCKETS, disguised, odd_requests, public_paths
+from tests.e2e.test_gateway import Answer, request
+from tests.exposure import exposed
 from tests.k8s.api import Api, endpoints
-from tests.k8s.manifests import Manifest, containers, environment, one, overlay
-from tests.k8s.stubs import Stubs
+from tests.k8s.manifests import Manifest, containers, environment, of_kind, one, overlay
 from tests.processes import Processes
+from tests.stubs import Stubs
 from tests.tools import missing, require
 from tests.waiting import eventually
 
-SOCKETS = "/websocket-service"
-PUBLIC = {f"{SOCKETS}{rest}" for rest in ("", "/", "/sse", "/raw", "/assign", "/client.js")}
+PUBLIC = public_paths(SOCKETS)
 """All that may reach an emitter."""
-INTERNAL = ("/emit", "/events", "/events/position", "/connections", "/drain", "/rebalance", "/metrics", "/readyz")
-FURTHER = (
-    "/websocket-service/sse/..{}",
-    "/websocket-service/raw/%2e%2e{}",
-    "/websocket-service/sse%2f..{}",
-    "/websocket-service/sse{}",
-    "/websocket-service?{}",
-    "/websocket-service/..//{}",
-    "/websocket-service/sse/../../..{}",
-    "/x/../websocket-service/%2E%2E{}",
-    "/websocket-service/%252e%252e{}",
-)
 API = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
 EMITTERS = ["127.0.0.5", "127.0.0.6", "127.0.0.7"]
 NOT_READY = EMITTERS[-1]
@@ -69,7 +57,7 @@ class Gateway(NamedTuple):
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """Send a request."""
-        return await request(self.origin, method, path, **{"Host": "storecast.example", **headers})
+        return await request(self.origin, method, path, **{"Host": disguises.HOST, **headers})
 
     async def reached(self, path: str, **headers: str) -> dict[str, Any]:
         """Send a request and return what the server that it reached says about it."""
@@ -127,6 +115,37 @@ def haproxy(port: int, folder: Path, api: Stubs, emitters: Stubs) -> Program:
     )
 
 
+def nginx(port: int, folder: Path, ingresses: list[Manifest], services: dict[str, Stubs]) -> Program:
+    """Return an nginx with the locations that its controllers make of Ingresses, as their documentation has them."""
+    locations = [
+        f"location {'= ' if path['pathType'] == 'Exact' else ''}{path['path']} {{ proxy_pass http://{name}; }}"
+        for ingress in ingresses
+        for path in ingress["spec"]["rules"][0].get("http", {"paths": ()})["paths"]
+        for name in [path["backend"]["service"]["name"]]
+    ]
+    upstreams = [f"upstream {name} {{ server {stubs.addresses[0]}:{stubs.port}; }}" for name, stubs in services.items()]
+    temporary = [f"{each}_temp_path {each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    configuration = f"""
+daemon off; master_process off; pid nginx.pid; error_log stderr error;
+events {{ }}
+http {{
+  access_log off;
+  {" ".join(temporary)}
+  {" ".join(upstreams)}
+  server {{
+    listen {HOST}:{port};
+    proxy_http_version 1.1;
+    proxy_set_header Host $host;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    {" ".join(locations)}
+  }}
+}}
+"""
+    (folder / "nginx.conf").write_text(configuration)
+    command = (require("nginx", "install the Debian package nginx-light"), "-e", "stderr", "-p", str(folder))
+    return Program("gateway", f"{HOST}:{port}", (*command, "-c", "nginx.conf"), stop_seconds=5.0)
+
+
 def cluster(name: str, provider: str, port: int, api: Stubs, emitters: Stubs) -> list[Manifest]:
     """Return an overlay's manifests, with what a cluster has besides: pods, and the class that names Traefik."""
     manifests = overlay(name)
@@ -154,20 +173,27 @@ async def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     [port] = free_ports(1)
     api, emitters = Stubs("api", API), Stubs("emitter", EMITTERS)
     async with AsyncExitStack() as stack:
-        for stubs in (api, emitters):
-            await stack.enter_async_context(stubs.running())
         if name == "nodeport":
             program = haproxy(port, folder, api, emitters)
         else:
             from_overlay, provider = PROVIDERS[name]
             url = await stack.enter_async_context(Api(cluster(from_overlay, provider, port, api, emitters)).running())
             program = proxy(port, provider, url)
-        processes = stack.enter_context(Processes([program], folder))
-        processes.start_what_is_down()
+        await stack.enter_async_context(running(program, folder, api, emitters))
         started = Gateway(name, f"http://{HOST}:{port}", emitters)
         await eventually(lambda: routes(started), timeout_s=20, message="both routes are up")
-        emitters.reached.clear()
         yield started
+
+
+@asynccontextmanager
+async def running(program: Program, folder: Path, *stubs: Stubs) -> AsyncIterator[None]:
+    """Run a proxy and who is behind it."""
+    async with AsyncExitStack() as stack:
+        for each in stubs:
+            await stack.enter_async_context(each.running())
+        processes = stack.enter_context(Processes([program], folder))
+        processes.start_what_is_down()
+        yield
 
 
 async def routes(gateway: Gateway) -> bool:
@@ -193,21 +219,35 @@ async def test_all_else_is_the_apis(gateway: Gateway) -> None:
 async def test_the_sockets_are_the_emitters(gateway: Gateway, path: str) -> None:
     """Each public path of the emitter is routed to it, as it was asked for, with its query."""
     said = await gateway.reached(f"{path}?EIO=4&transport=polling")
-    assert said["service"] == "emitter"
-    assert said["path"] == f"{path}?EIO=4&transport=polling"
+    assert (said["service"], said["path"], said["query"]) == ("emitter", path, "EIO=4&transport=polling")
 
 
 async def test_nothing_else_reaches_an_emitter(gateway: Gateway) -> None:
-    """Its internal calls and probes are out of reach, however their paths are written."""
-    gateway.emitters.reached.clear()
-    for internal, disguise in itertools.product(INTERNAL, (*DISGUISES, *FURTHER)):
-        for path in (disguise.format(internal), disguise.format(f"/%{ord(internal[1]):x}{internal[2:]}")):
-            for method in ("GET", "POST"):
-                answer = await gateway.ask(path, method)
-                if answer.status == HTTPStatus.OK and json.loads(answer.body)["service"] == "emitter":
-                    assert unquote(path.partition("?")[0]) in PUBLIC, path
-    # What an emitter would take such a path for: it decodes once, and keeps dots and slashes as they are.
-    assert {unquote(path.partition("?")[0]) for path in gateway.emitters.reached} <= PUBLIC
+    """Its internal calls and probes are out of reach, however a request for them is written."""
+    address = gateway.origin.removeprefix("http://")
+    for requests in (disguised(SOCKETS), odd_requests(SOCKETS)):
+        assert await exposed(address, gateway.emitters, SOCKETS, requests) == []
+
+
+async def test_nothing_else_does_by_the_locations_of_an_nginx_controller(tmp_path: Path) -> None:
+    """Neither by what F5's controller and ingress-nginx make of an Ingress: `location =` for a path of type Exact.
+
+    Not the controllers themselves: those need a cluster.
+    """
+    [port] = free_ports(1)
+    api, emitters = Stubs("api", API[:1]), Stubs("emitter", EMITTERS[:1])
+    program = nginx(
+        port, tmp_path, of_kind(overlay("ingress"), "Ingress"), {stubs.name: stubs for stubs in (api, emitters)}
+    )
+    async with running(program, tmp_path, api, emitters):
+        gateway = Gateway("nginx", f"http://{HOST}:{port}", emitters)
+        await eventually(lambda: routes(gateway), timeout_s=20, message="both routes are up")
+        for path in PUBLIC:
+            assert (await gateway.reached(path))["service"] == "emitter"
+        for requests in (disguised(SOCKETS), odd_requests(SOCKETS)):
+            # It passes paths on as they came: what counts is what an emitter takes them for.
+            reached = await exposed(gateway.origin.removeprefix("http://"), emitters, SOCKETS, requests)
+            assert not {path for path in emitters.paths if path in disguises.internal_paths()}, reached
 
 
 async def test_a_name_that_is_not_ours_leads_nowhere(gateway: Gateway) -> None:
@@ -220,9 +260,9 @@ async def test_a_client_cannot_forge_where_it_comes_from(gateway: Gateway) -> No
     """The forwarded headers are the proxy's own: a page of another origin gets nothing by naming that origin."""
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "gopher"}
     headers = (await gateway.reached(f"{SOCKETS}/", **forged))["headers"]
-    assert headers["X-Forwarded-Host"] == headers["Host"] == "storecast.example"
-    assert headers["X-Forwarded-For"] == HOST
-    assert headers["X-Forwarded-Proto"] == "http"
+    assert headers["x-forwarded-host"] == headers["host"] == disguises.HOST
+    assert headers["x-forwarded-for"] == HOST
+    assert headers["x-forwarded-proto"] == "http"
 
 
 async def test_an_emitter_that_is_not_ready_gets_no_session(gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -77,6 +78,7 @@ class Api:
             "metadata.name"
         ):
             found = [each for each in found if each["metadata"]["name"] == name]
+        found = [each for each in found if _is_selected(each, request.query.get("labelSelector", ""))]
         if request.query.get("watch") in {"true", "1"}:
             return await self._watch(request, version, kind, found)
         answer = {"apiVersion": version, "kind": f"{kind}List", "metadata": {"resourceVersion": "1000"}, "items": found}
@@ -97,6 +99,12 @@ class Api:
             await response.write(b"".join(json.dumps(event).encode() + b"\n" for event in events))
         await self._ends.wait()
         return response
+
+
+def _is_selected(manifest: Manifest, selector: str) -> bool:
+    """Whether labels are what a selector of the form `name in (a,b)` wants."""
+    own = manifest["metadata"].get("labels", {})
+    return all(own.get(name) in re.split(", *", values) for name, values in re.findall(r"(\S+) in \((.+?)\)", selector))
 
 
 def _as_stored(manifest: Manifest, number: int) -> Manifest:
@@ -130,4 +138,19 @@ def endpoints(service: str, ready: list[str], others: list[str], port: int) -> M
             *(endpoint(address, is_ready=False) for address in others),
         ],
         "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
+    }
+
+
+def pod_of(workload: Manifest, number: int, address: str, port: int, phase: str = "Running") -> Manifest:
+    """Return a pod as a Deployment makes it, with an address, and a port in place of its own."""
+    template = json.loads(json.dumps(workload["spec"]["template"]))
+    [container] = template["spec"]["containers"]
+    container["ports"][0]["containerPort"] = port
+    name = f"{workload['metadata']['name']}-{number}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**template["metadata"], "name": name, "namespace": "storecast"},
+        "spec": template["spec"],
+        "status": {"phase": phase, "podIP": address, "conditions": [{"type": "Ready", "status": "False"}]},
     }
