@@ -38,7 +38,7 @@ async def test_who_has_the_key_and_nobody_else_can_set_it_up(tmp_path: Path) -> 
     own = (f"--dbpath={tmp_path}", f"--port={port}", "--nounixsocket", "--wiredTigerCacheSizeGB=0.25")
     taken = (option.replace("/run/mongodb", str(tmp_path)) for option in options if option != "--bind_ip_all")
     program = Program("mongod", f"{HOST}:{port}", (mongod, *taken, *own, f"--bind_ip={HOST}"))
-    address = f"{HOST}:{port}/?directConnection=true&serverSelectionTimeoutMS=300"
+    address = f"{HOST}:{port}/?directConnection=true&serverSelectionTimeoutMS=2000"
     stranger: MongoClient[dict[str, Any]] = MongoClient(f"mongodb://{address}")
     member: MongoClient[dict[str, Any]] = MongoClient(
         f"mongodb://__system:{key}@{address}&authSource=local&authMechanism=SCRAM-SHA-256"

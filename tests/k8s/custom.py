@@ -19,6 +19,7 @@ _MODULES = _HERE.parent / "node_modules"
 _TYPES = {
     "traefik.io": "@kubernetes-models/traefik",
     "gateway.networking.k8s.io": "@kubernetes-models/gateway-api",
+    "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
 }
 _CLASS = re.compile(r"export declare class \w+ extends .*?\{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r'^    "(\w+)"\??: (.*)', re.MULTILINE)

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import subprocess
 import textwrap
 from collections.abc import Iterator
 from itertools import chain
@@ -12,6 +13,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from api_service.settings import Settings as ApiSettings
 from shared.settings import PREFIX, ServiceSettings
@@ -32,6 +34,8 @@ from tests.k8s.manifests import (
     pod,
     workloads,
 )
+from tests.observability import FOLDER as OBSERVABILITY
+from tests.observability import ROOT, alerts, selectors
 from ws_service import metrics
 from ws_service.cluster.redis import open_redis
 from ws_service.settings import Settings as EmitterSettings
@@ -43,6 +47,8 @@ SECRET_KEYS = {"emitter-secret", "jwt-secret", "mongo-url", "mongodb-key", "mong
 OWN_UID = 10001
 INTERNAL_CALL_S = 3  # an emitter waits so long for its internal calls in the end
 API_REQUEST_S = 5  # and a replica of the API for its requests
+
+WAYS_IN = (("ingress",), ("ingress", "ingress-affinity"), ("traefik",), ("gateway-api",), ("nodeport",))
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 
@@ -89,9 +95,12 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def test_all_overlays_are_there() -> None:
-    """Each way to run it that the documentation offers is tested here."""
-    documented = re.findall(r"`overlays/([a-z-]+)`", DOCUMENTATION.read_text())
-    assert sorted(set(documented)) == OVERLAYS
+    """Each way to run it that the documentation offers is tested here, and each component is one of them."""
+    text = DOCUMENTATION.read_text()
+    assert sorted(set(re.findall(r"`overlays/([a-z-]+)`", text))) == OVERLAYS
+    [table] = re.findall(r"\| component \|.*?\n\n", text, re.DOTALL)
+    listed = {name for row in table.split("\n|")[2:] for name in re.findall(r"`([a-z-]+)`", row.partition("|")[0])}
+    assert listed == {folder.name for folder in (KUBERNETES / "components").iterdir()}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -99,6 +108,33 @@ def test_all_overlays_are_there() -> None:
 def test_every_manifest_is_valid(name: str, version: str) -> None:
     """Each is what Kubernetes 1.29 and the newest one take: no unknown field, no unknown kind, no wrong type."""
     assert problems(overlay(name), version) == []
+
+
+@pytest.mark.parametrize("way_in", WAYS_IN, ids="+".join)
+@pytest.mark.parametrize("emitters", [(), ("redis",)], ids=["one", "many"])
+@pytest.mark.parametrize("mongodb", ["mongodb", "existing-mongodb"])
+def test_the_components_go_together(
+    mongodb: str, emitters: tuple[str, ...], way_in: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Whichever of each kind one chooses, with a monitor besides: it builds, and all of it is valid."""
+    manifests = composed(tmp_path, mongodb, *emitters, *way_in, "prometheus-operator")
+    for version in VERSIONS:
+        assert problems(manifests, version) == []
+    assert custom.problems([each for each in manifests if custom.is_custom(each)]) == []
+    assert len(of_kind(manifests, "StatefulSet")) == (mongodb == "mongodb") + 2 * len(emitters)
+
+
+def composed(folder: Path, *components: str) -> list[Manifest]:
+    """Return what `base` makes with components."""
+    deployed = os.path.relpath(KUBERNETES, folder.resolve())
+    kustomization = {
+        "kind": "Kustomization",
+        "namespace": "storecast",
+        "resources": [f"{deployed}/base"],
+        "components": [f"{deployed}/components/{name}" for name in components],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(kustomization))
+    return build(folder)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -372,6 +408,8 @@ def test_emitters_are_scaled_on_a_metric_that_there_is(name: str) -> None:
     scaler = one(overlay(name), "HorizontalPodAutoscaler", "emitter")
     [pods] = [each["pods"]["metric"]["name"] for each in scaler["spec"]["metrics"] if each["type"] == "Pods"]
     assert pods in {sample.name for family in metrics.connections.collect() for sample in family.samples}
+    [rule] = yaml.safe_load((OBSERVABILITY / "prometheus-adapter.yml").read_text())["rules"]
+    assert [selector.metric for selector in selectors(rule["seriesQuery"])] == [pods]
 
 
 @every_overlay
@@ -392,7 +430,7 @@ def test_a_budget_lets_a_node_be_drained(name: str) -> None:
 
 
 def admitted(manifests: list[Manifest], name: str) -> set[str]:
-    """Return whose pods, by name, may reach a workload's pods; `a proxy` for other namespaces, `all` for everyone."""
+    """Return whose pods, by name, may reach a workload's pods; or else the policy's name, and `all` for everyone."""
     found: set[str] = set()
     for policy in of_kind(manifests, "NetworkPolicy"):
         if name not in {each["metadata"]["name"] for each in matching(manifests, policy["spec"]["podSelector"])}:
@@ -402,7 +440,7 @@ def admitted(manifests: list[Manifest], name: str) -> set[str]:
                 if peer is None:
                     found.add("all")
                 elif "namespaceSelector" in peer:
-                    found.add("a proxy")
+                    found.add(policy["metadata"]["name"])
                 else:
                     found |= {each["metadata"]["name"] for each in matching(manifests, peer["podSelector"])}
     return found
@@ -410,13 +448,13 @@ def admitted(manifests: list[Manifest], name: str) -> set[str]:
 
 @every_overlay
 def test_only_those_reach_a_pod_who_need_to(name: str) -> None:
-    """MongoDB and Redis are the services' alone; an emitter is for proxies, and for the API's internal calls."""
+    """MongoDB and Redis are the services' alone; an emitter is for proxies, the API's calls, and Prometheus."""
     manifests = overlay(name)
     assert one(manifests, "NetworkPolicy", "nobody")["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     gateway = {"gateway"} if name == "nodeport" else set()
     allowed = {
-        "api": {"a proxy"} | gateway,
-        "emitter": {"a proxy", "api"} | gateway,
+        "api": {"proxies", "prometheus"} | gateway,
+        "emitter": {"proxies", "prometheus", "api"} | gateway,
         "mongodb": {"api", "mongodb", "mongodb-init"},
         "mongodb-init": set(),
         "redis": {"emitter", "redis", "redis-sentinel"},
@@ -465,6 +503,7 @@ def test_the_node_port_leads_to_a_proxy() -> None:
     manifests = overlay("nodeport")
     gateway = one(manifests, "Service", "gateway")["spec"]
     assert gateway["sessionAffinity"] == "ClientIP"
+    assert "externalTrafficPolicy" not in gateway, "nodes without a HAProxy drop what comes"
     for each in OVERLAYS:
         exposed = [service for service in of_kind(overlay(each), "Service") if service["spec"].get("type")]
         assert [service["spec"]["selector"]["app.kubernetes.io/name"] for service in exposed] == (
@@ -489,6 +528,9 @@ def test_an_ingress_routes_the_paths_of_the_sockets_exactly(name: str) -> None:
     assert annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"] == "3600"
     assert ("nginx.ingress.kubernetes.io/affinity" in annotations) is (name in CLUSTERED)
     assert ("nginx.org/sticky-cookie-services" in annotations) is (name in CLUSTERED)
+    for controller in ("nginx.org", "nginx.ingress.kubernetes.io"):
+        retried = annotations.get(f"{controller}/proxy-next-upstream", "")
+        assert ("http_503" in retried) is (name in CLUSTERED)
     # F5's controller takes a host from one Ingress alone, unless the others are its minions.
     types = [
         each["metadata"]["annotations"]["nginx.org/mergeable-ingress-type"] for each in of_kind(manifests, "Ingress")
@@ -508,8 +550,69 @@ def test_the_documented_overlay_of_ones_own_builds(tmp_path: Path) -> None:
     assert problems(manifests, VERSIONS[-1]) == []
     assert {each["spec"]["rules"][0]["host"] for each in of_kind(manifests, "Ingress")} == {"shop.example"}
     assert one(manifests, "Ingress", "storecast")["spec"]["tls"][0]["hosts"] == ["shop.example"]
+    proxies, prometheus = (one(manifests, "NetworkPolicy", name) for name in ("proxies", "prometheus"))
+    [allowed] = proxies["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchExpressions"]
+    assert allowed["values"] == ["ingress-nginx"]
+    assert prometheus["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"]
     images = {container["image"] for _, container in containers(manifests)}
     assert {"registry.example/storecast-api:0.1.0", "registry.example/storecast-emitter:0.1.0"} <= images
+
+
+def test_the_documented_combination_builds(tmp_path: Path) -> None:
+    """The example of parts that no overlay puts together is what it says: many emitters with a MongoDB of one's own."""
+    [text] = re.findall(r"^```yaml\n(.*?)^```", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "kustomization.yaml").write_text(
+        text.replace("../deploy/k8s", os.path.relpath(KUBERNETES, tmp_path.resolve()))
+    )
+    manifests = build(tmp_path)
+    assert {each["metadata"]["name"] for each in of_kind(manifests, "StatefulSet")} == {"redis", "redis-sentinel"}
+    assert "nginx.ingress.kubernetes.io/affinity" in one(manifests, "Ingress", "emitter")["metadata"]["annotations"]
+    assert of_kind(manifests, "PodMonitor")
+
+
+def test_the_documented_commands_are_about_what_there_is() -> None:
+    """Each workload, secret key, label and pod that a command names is one of the overlays', and each port and file."""
+    text = DOCUMENTATION.read_text()
+    manifests = overlay("many-emitters")
+    for kind, name in re.findall(r"\b(deployment|job)/([a-z-]+)", text):
+        assert one(manifests, kind.title(), name)
+    there_are = {labels(each)["app.kubernetes.io/name"] for each in workloads(manifests)}
+    listed = re.findall(r"app\.kubernetes\.io/name(?:=([a-z]+)| in \((.+?)\))", text)
+    selected = {name for single, several in listed for name in re.split(", *", single or several)}
+    assert selected
+    assert selected <= there_are
+    assert set(re.findall(r"\.data\.([a-z-]+)", text)) | set(re.findall(r"^\| `([a-z-]+)` \| (?:restart|run|all)",
+        text, re.MULTILINE)) <= SECRET_KEYS  # fmt: skip
+    for pod_name in re.findall(r"exec (?:-i )?([a-z-]+)-0", text):
+        assert one(manifests, "StatefulSet", pod_name)
+    for path in re.findall(r"\bdeploy/[\w./-]+\.(?:ya?ml|json)", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_documented_command_makes_a_rule_of_the_alerts() -> None:
+    """What it hands to kubectl is a valid PrometheusRule with each of our alerts."""
+    [command] = re.findall(r"^  ```sh\n(.*?)^  ```", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
+    shown = re.sub(r"\| kubectl .*", "", textwrap.dedent(command))
+    made = subprocess.run(["sh", "-c", shown], cwd=ROOT, capture_output=True, text=True, check=True)
+    rule = yaml.safe_load(made.stdout)
+    assert custom.problems([rule]) == []
+    assert [each["alert"] for group in rule["spec"]["groups"] for each in group["rules"]] == [
+        each["alert"] for each in alerts()
+    ]
+
+
+def test_a_monitor_finds_the_pods_and_calls_the_jobs_as_the_alerts_do(tmp_path: Path) -> None:
+    """A PodMonitor selects the pods of both services by a port that they name; relabelled, they are our jobs."""
+    manifests = composed(tmp_path, "existing-mongodb", "ingress", "prometheus-operator")
+    [monitor] = of_kind(manifests, "PodMonitor")
+    selected = matching(manifests, monitor["spec"]["selector"])
+    assert {each["metadata"]["name"] for each in selected} == set(SETTINGS)
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    assert all(endpoint["port"] in ports(each) for each in selected)
+    [job] = [each for each in endpoint["relabelings"] if each["targetLabel"] == "job"]
+    jobs = {job["replacement"].replace("$1", labels(each)["app.kubernetes.io/name"]) for each in selected}
+    configuration = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text())
+    assert jobs == {each["job_name"] for each in configuration["scrape_configs"]}
 
 
 def test_the_documented_secrets_are_those_that_are_asked_for() -> None:

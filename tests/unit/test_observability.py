@@ -1,4 +1,5 @@
 import itertools
+import re
 import subprocess
 import tomllib
 from collections import Counter
@@ -54,6 +55,14 @@ def test_the_board_can_be_given_any_data_source() -> None:
     assert set(used) == {"${datasource}"}
     assert max(Counter(panel["id"] for panel in shown["panels"]).values()) == 1
     assert all(panel["title"] and panel["description"] for panel in panels)
+
+
+def test_each_row_of_the_board_is_explained_to_operators() -> None:
+    """The page says of each what to read from it, in the board's order, and of none that is not there."""
+    [section] = re.findall(r"^## Read the board\n(.*?)^## ", RUNBOOK.read_text(), re.DOTALL | re.MULTILINE)
+
+    rows = [panel["title"] for panel in board()["panels"] if panel["type"] == "row"]
+    assert re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE) == rows
 
 
 def test_no_panel_lies_upon_another() -> None:
