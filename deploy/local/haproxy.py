@@ -17,7 +17,12 @@ INSTALL_HINT = "install HAProxy (`apt-get install haproxy`)"
 # "${NAME[*]}" is a whole line, whose words are HAProxy's to take apart; "${NAME}" is one word, which keeps its quotes.
 _VARIABLE = re.compile(r"(?:\"(?=\$\{\w+\[))?\$\{(STORECAST_[A-Z_]+)(?:\[\*\]\}\"|\})")
 _SERVERS = re.compile(r"((server|server-template) [A-Za-z0-9.:_ \-]+\n? *)+")
+# TLS is for servers, where HAProxy finds these in its environment.
+_NO_TLS = dict.fromkeys(
+    ("STORECAST_CERTIFICATE", "STORECAST_HSTS", "STORECAST_ORIGIN", "STORECAST_REDIRECT_LISTEN"), ""
+)
 _FORMS = {
+    **dict.fromkeys(_NO_TLS, re.compile("")),
     "STORECAST_LISTEN": template.LISTEN,
     "STORECAST_SOCKETS_LISTEN": template.LISTEN,
     "STORECAST_SOCKET_PATH": template.SOCKET_PATH,
@@ -33,7 +38,7 @@ def find() -> str | None:
 
 def render(values: Mapping[str, str]) -> str:
     """Return the configuration with the values in it, as HAProxy reads it with its environment."""
-    return template.render(TEMPLATE.read_text(), _VARIABLE, _FORMS, values)
+    return template.render(TEMPLATE.read_text(), _VARIABLE, _FORMS, {**_NO_TLS, **values})
 
 
 def program(executable: str, folder: Path, routes: Routes) -> Program:
