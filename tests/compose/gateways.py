@@ -117,7 +117,7 @@ def _nginx(service: Mapping[str, Any], environment: dict[str, str], folder: Path
         if target.suffix == ".template":
             filled_in = _VARIABLE.sub(lambda found: environment[found[1]], source.read_text())
             (folder / "conf.d" / target.stem).write_text(filled_in)
-        else:
+        elif source.is_dir():  # the main file is wrapped round them below
             shutil.copytree(source, folder / target.name)
     wrapper = (nginx.FILES / "local.conf").read_text().replace("include upstreams.conf;", "include conf.d/*.conf;")
     (folder / "nginx.conf").write_text(wrapper.replace("include storecast.conf;", ""))
