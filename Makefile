@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
+IMAGES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storecast/images
 
-.PHONY: help install run test check format bench soak chaos scale lock clean
+.PHONY: help install run test test-images check format bench soak chaos scale lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 install: .venv/.installed ## Python packages into .venv
 
@@ -31,6 +32,11 @@ test: install tests/node_modules/.installed ## all tests, with coverage
 	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy prometheus chromium libcurl4
 	@tests/setup/debian-13 kubectl docker-compose docker-cli prometheus
 	$(BIN)/pytest --cov -n 2 --dist loadfile
+
+test-images: install tests/node_modules/.installed ## build the images, and run all of docker-compose.yml with podman: root, minutes
+	@$(DEBIAN_PACKAGES) aardvark-dns buildah catatonit debootstrap iptables libcurl4 netavark podman runc
+	@tests/setup/debian-13 docker-compose
+	$(BIN)/python -m tests.images
 
 check: install ## what a change must pass before it is tested: ruff, formatting, mypy
 	$(BIN)/ruff check .
@@ -68,5 +74,5 @@ lock: install ## resolve the dependencies of pyproject.toml again
 
 clean: ## remove what the other targets made, but not the data of `make run`
 	rm -rf .venv tests/node_modules tests/artefacts build dist *.egg-info .coverage .coverage.* .hypothesis
-	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache $(IMAGES)
 	find api_service deploy shared tests ws_service -name __pycache__ -type d -prune -exec rm -rf {} +
