@@ -1,13 +1,15 @@
 """`python -m api_service`: one replica of the product API."""
 
+import shared.early_stop  # noqa: F401  # before the imports that take long
+
+# isort: split
+
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 
 import uvicorn
@@ -15,10 +17,9 @@ import uvloop
 
 from api_service.app import create_app, resign
 from api_service.settings import Settings
+from shared.ending import end_soon
 from shared.errors import StartupError
 from shared.logs import configure_logging
-
-_LAST_WAIT_S = 2.0
 
 
 class _Server(uvicorn.Server):
@@ -39,20 +40,9 @@ def main() -> None:
         configure_logging(settings, "api")
         with contextlib.suppress(asyncio.CancelledError):
             uvloop.run(_serve(settings))
-        _end_within(_LAST_WAIT_S)
     except StartupError as error:
         sys.stderr.write(f"storecast api: {error}\n")
         sys.exit(2)
-
-
-def _end_within(seconds: float) -> None:
-    """End the process then, if it has not ended by itself.
-
-    All is released. But Python waits for the driver's threads, and one of them may wait for a MongoDB that hangs.
-    """
-    timer = threading.Timer(seconds, os._exit, [0])
-    timer.daemon = True
-    timer.start()
 
 
 async def _serve(settings: Settings) -> None:
@@ -78,6 +68,7 @@ async def _serve(settings: Settings) -> None:
             server.should_exit = True
         elif serving is not None:
             serving.cancel()  # still waiting for MongoDB
+            end_soon()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,6 +79,7 @@ async def _serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         await server.serve(sockets=[listener])
+    end_soon()
 
 
 def _listen(settings: Settings) -> socket.socket:

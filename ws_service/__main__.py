@@ -1,5 +1,9 @@
 """`python -m ws_service`: one emitter."""
 
+import shared.early_stop  # noqa: F401  # before the imports that take long
+
+# isort: split
+
 import asyncio
 import gc
 import signal
@@ -12,9 +16,6 @@ from ws_service.settings import Settings
 
 def main() -> None:
     """Run until SIGINT or SIGTERM. A start-up problem is one line and exit code 2."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Until the event loop takes over.
-        signal.signal(number, lambda *_: sys.exit(0))
     try:
         settings = Settings.load()
         listener = _listen(settings)
@@ -38,6 +39,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     # Refused, they would go into another round of their back-off.
     import uvloop  # noqa: PLC0415  # see above
 
+    from shared.ending import end_soon  # noqa: PLC0415  # see above
     from shared.logs import configure_logging  # noqa: PLC0415  # see above
     from ws_service.app import create_app  # noqa: PLC0415  # see above
     from ws_service.balancing.balancer import Balancer  # noqa: PLC0415  # see above
@@ -68,6 +70,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         # Entered here and not by uvicorn, which would go on without what has died.
         async with app.other_asgi_app.router.lifespan_context(app.other_asgi_app):
             await server.serve(sockets=[listener])
+        end_soon()
 
     uvloop.run(serve())
 
