@@ -25,6 +25,7 @@ from api_service.relay.emitter_client import EmitterClient
 from api_service.schema import prepare_schema
 from api_service.settings import Settings
 from shared.errors import StartupError
+from shared.identity.tokens import Tokens
 from shared.loop_lag import LoopLag
 from shared.requests import Requests
 
@@ -40,10 +41,13 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
+    app.state.tokens = Tokens(settings)
     app.add_middleware(BodyLimit)
     app.add_middleware(Requests, binds_id=True)
     add_error_handlers(app)
-    app.include_router(products.router)
+    # Reading first: what it has no method for is answered by the other.
+    app.include_router(products.reading)
+    app.include_router(products.writing)
     app.include_router(events.router)
     app.include_router(messages.router)
     app.include_router(health.router)
@@ -73,9 +77,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The group owns the leader: should it ever end by an error, the whole process does, and is seen.
         async with asyncio.TaskGroup() as background:
             app.state.leading = background.create_task(leader.run(), name="leader")
-            measuring = background.create_task(LoopLag().run(), name="loop lag")
+            helpers = [background.create_task(part.run()) for part in (LoopLag(), app.state.tokens.keys)]
             yield
-            measuring.cancel()
+            for helper in helpers:
+                helper.cancel()
             resign(app)
 
 

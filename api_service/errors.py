@@ -2,6 +2,8 @@
 
 ApiError
 +-- BadRequest           400  not JSON at all
++-- Unauthorized         401  no token, or one that proves nothing
++-- Forbidden            403  the token does not permit it
 +-- NotFound             404
 +-- OffsetGone           410  the event log no longer reaches back to it
 +-- StaleVersion         412  If-Match names a version that is not the newest
@@ -25,6 +27,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.identity.bearer import CHALLENGE
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
 from shared.requests import request_id_headers
 
@@ -37,8 +40,10 @@ class ApiError(HTTPException):
 
     status = 500
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
-        super().__init__(self.status, detail)
+    def __init__(
+        self, detail: str, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(self.status, detail, headers)
         self.errors = errors
 
     def problem(self) -> dict[str, Any]:
@@ -50,6 +55,27 @@ class BadRequest(ApiError):
     """The request cannot be read."""
 
     status = 400
+
+
+class Unauthorized(ApiError):
+    """It is not known who calls."""
+
+    status = 401
+
+    def __init__(self, detail: str, challenge: str = "") -> None:
+        headers = {"WWW-Authenticate": CHALLENGE + challenge}
+        super().__init__(detail, [FieldError("Authorization", detail)], headers)
+
+
+class Forbidden(ApiError):
+    """Who calls may not do this."""
+
+    status = 403
+
+    def __init__(self, scope: str) -> None:
+        detail = f"the token lacks the scope {scope}"
+        headers = {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'}
+        super().__init__(detail, [FieldError("Authorization", detail)], headers)
 
 
 class NotFound(ApiError):
@@ -118,6 +144,9 @@ class Unavailable(ApiError):
 
     status = 503
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
+
 
 class DatabaseUnavailable(Unavailable):
     """MongoDB did not answer in time. Whether a write was stored is unknown: retry with an Idempotency-Key."""
@@ -143,8 +172,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def on_api_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)  # noqa: S101  # as registered below
-        headers = {"Retry-After": "1"} if isinstance(error, Unavailable) else None
-        return JSONResponse(error.problem(), error.status, headers, CONTENT_TYPE)
+        return JSONResponse(error.problem(), error.status, error.headers, CONTENT_TYPE)
 
     async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  # as registered below

@@ -1,10 +1,11 @@
 """The product API's settings: the only place of this service that reads the environment."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from shared.settings import HTTP_URL, ServiceSettings
+from shared.settings import HTTP_URL, ServiceSettings, is_loopback
 
 
 class Settings(ServiceSettings):
@@ -28,6 +29,15 @@ class Settings(ServiceSettings):
     @classmethod
     def _http_urls(cls, urls: str) -> str:
         return ",".join(_an_http_url(url.strip()) for url in urls.split(","))
+
+    @field_validator("emitter_url")
+    @classmethod
+    def _loopback_without_tokens(cls, urls: str, info: ValidationInfo) -> str:
+        if info.data.get("auth") == "off" and not all(
+            is_loopback(urlsplit(url).hostname or "") for url in urls.split(",")
+        ):
+            raise ValueError("must be on loopback where STORECAST_AUTH is off")
+        return urls
 
     @property
     def emitter_urls(self) -> list[str]:

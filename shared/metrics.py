@@ -18,6 +18,9 @@ request_seconds = Histogram(
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+key_set_failures = Counter(
+    "storecast_key_set_failures_total", "Tries to fetch keys from STORECAST_JWKS_URL that failed"
+)
 loop_lag = Gauge("storecast_loop_lag_seconds", "How late the event loop calls: a moving average over a second")
 
 LAG_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)

@@ -15,6 +15,8 @@ RESERVED_EVENTS = frozenset(
         "product_deleted",
         "resync",
         "welcome",
+        "token_expiring",
+        "token_expired",
         # What a client's own socket says.
         "connect",
         "connect_error",

@@ -1,11 +1,13 @@
 """What the settings of both services have in common. Only `settings.py` files read the environment."""
 
+import ipaddress
 import os
 import socket
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
@@ -31,6 +33,20 @@ class ServiceSettings(BaseSettings):
     instance: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")] = socket.gethostname()
     # Shared by the API and the emitter; guards the emitter's internal calls.
     emitter_secret: SecretStr
+    # Whether callers show who they are. Off only where nobody else can call.
+    auth: Literal["jwt", "off"] = "jwt"
+    # Who signs the tokens: who has this secret (HS256), and for a while the one before it; or whose public keys are at
+    # this URL.
+    jwt_secret: SecretStr = SecretStr("")
+    jwt_secret_previous: SecretStr = SecretStr("")
+    jwks_url: str = ""
+    # What the tokens' `aud` and `iss` must be; an empty issuer is any, which it cannot be for a JWKS URL.
+    jwt_audience: Annotated[str, Field(min_length=1)] = "storecast"
+    jwt_issuer: str = ""
+    # How far the clocks of those who give out tokens may be off.
+    jwt_leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    # Whether anybody may read and hear the products; else who has the scope products:read.
+    public_read: bool = True
     socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_-]*$")] = "/websocket-service"
     # How much of the recent past the emitter keeps, and is given when it starts, for those who come back. More than a
     # batch in any case: what is dropped before it was sent closes the socket.
@@ -45,13 +61,22 @@ class ServiceSettings(BaseSettings):
     @field_validator("emitter_secret")
     @classmethod
     def _usable(cls, secret: SecretStr) -> SecretStr:
-        text = secret.get_secret_value()
-        if len(text) < MIN_SECRET_LENGTH:
-            raise ValueError(f"must have at least {MIN_SECRET_LENGTH} characters")
-        # It is sent in a header, where anything else is impossible or gets lost: above all the line end of a file.
-        if not (text.isascii() and text.isprintable() and text == text.strip()):
-            raise ValueError("must be printable ASCII without a space or a line end around it")
-        return secret
+        return check_secret(secret)
+
+    @field_validator("auth")
+    @classmethod
+    def _off_on_loopback_alone(cls, auth: str, info: ValidationInfo) -> str:
+        if auth == "off" and not is_loopback(info.data.get("host", "")):
+            raise ValueError("can be off only where STORECAST_HOST is loopback: here anybody could call")
+        return auth
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _nobody_can_change_it(cls, url: str) -> str:
+        # Whoever is between us and plain HTTP could put in keys of its own.
+        if url and HTTP_URL.validate_python(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+            raise ValueError("must be https")
+        return url
 
     @field_validator("public_ws_url")
     @classmethod
@@ -74,3 +99,24 @@ class ServiceSettings(BaseSettings):
         except SettingsError as error:
             # A list that is not JSON. The message names the field, and not what stands in it.
             raise StartupError(f"{PREFIX}*: {error}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_secret(secret: SecretStr) -> SecretStr:
+    """Return a secret that can be sent in a header and not be guessed; raise ValueError."""
+    text = secret.get_secret_value()
+    if len(text) < MIN_SECRET_LENGTH:
+        raise ValueError(f"must have at least {MIN_SECRET_LENGTH} characters")
+    # It is sent in a header, where anything else is impossible or gets lost: above all the line end of a file.
+    if not (text.isascii() and text.isprintable() and text == text.strip()):
+        raise ValueError("must be printable ASCII without a space or a line end around it")
+    return secret

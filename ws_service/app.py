@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 
+from shared.identity.tokens import Tokens
 from shared.requests import Requests
 from ws_service import health
 from ws_service.balancing import endpoints as balancing
@@ -32,6 +33,7 @@ from ws_service.messages.courier import LocalCourier
 from ws_service.messages.everywhere import ClusterCourier
 from ws_service.node import Node
 from ws_service.settings import Settings
+from ws_service.sockets.access import Access
 from ws_service.sockets.sockets import Sockets
 
 
@@ -48,13 +50,15 @@ def create_app(settings: Settings) -> SocketApp:
     acknowledgements = Acknowledgements(settings.max_payload_bytes)
     local = LocalCourier(app.state.hub.subscriptions, acknowledgements, settings.instance)
     app.state.courier = ClusterCourier(local, app.state.peers) if app.state.cluster else local
-    app.state.sockets = Sockets(settings, app.state.hub, app.state.courier, acknowledgements)
+    access = Access.of(settings, app.state.hub.subscriptions)
+    app.state.tokens = access.tokens
+    app.state.sockets = Sockets(settings, app.state.hub, app.state.courier, acknowledgements, access)
     server = app.state.sockets.server
     server.eio.admits = app.state.node.admits
     app.state.census = Census(app.state.node, app.state.hub.subscriptions, app.state.peers)
     app.state.balancer = _balancer(app, settings)
     app.state.assigner = Assigner()
-    app.state.listeners = Listeners(settings, app.state.hub, server.eio)
+    app.state.listeners = Listeners(settings, app.state.hub, server.eio, access)
     # What a request schedules outlives it here: timers and writes of sockets.
     app.add_middleware(Requests, binds_id=False)
     add_error_handlers(app)
@@ -96,9 +100,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cluster: Cluster | None = app.state.cluster
     balancer: Balancer = app.state.balancer
     node: Node = app.state.node
+    tokens: Tokens = app.state.tokens
     async with cluster.running() if cluster else nullcontext(), asyncio.TaskGroup() as background:
         # The group owns the tasks: should one ever end by an error, the whole process does, and is seen.
-        tasks = [background.create_task(part.run()) for part in (balancer, node.lag)]
+        tasks = [background.create_task(part.run()) for part in (balancer, node.lag, tokens.keys)]
         yield
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""What every internal call demands, before its body is read: the emitter secret, then a bounded body."""
+"""What every internal call demands, before its body is read: a secret or a token, then a bounded body."""
 
 import hmac
 from typing import Annotated, TypeVar
@@ -7,23 +7,51 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from shared.identity.bearer import bearer_token
+from shared.identity.errors import BadToken, KeysAway
+from shared.identity.identity import ANYONE, OPERATE
+from shared.identity.tokens import Tokens
 from shared.problems import invalid_fields, summary
-from ws_service.errors import BodyTooLarge, Malformed, Unauthorized
+from ws_service.errors import BodyTooLarge, Forbidden, Malformed, Unauthorized, Unavailable
 from ws_service.settings import Settings
 
 # Room for a full batch of the relay, whose events are at most 1 MiB each and together.
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
+Authorization = Annotated[str, Header(include_in_schema=False)]
 
-# A coroutine, although it does not wait: a plain function would be sent to a thread, for every request.
-async def require_secret(request: Request, authorization: Annotated[str, Header()] = "") -> None:
+
+# Coroutines, although the first does not wait: a plain function would be sent to a thread, for every request.
+async def require_secret(request: Request, authorization: Authorization = "") -> None:
     """Let only those through who know the emitter secret (RFC 6750, section 2.1)."""
-    settings: Settings = request.app.state.settings
-    expected = f"Bearer {settings.emitter_secret.get_secret_value()}"
-    # In constant time: how long a refusal takes tells nothing about the secret. Bytes, because text must be ASCII.
-    if not hmac.compare_digest(authorization.encode(), expected.encode()):
+    if not _knows_secret(request.app.state.settings, authorization):
         message = "send the emitter secret: Authorization: Bearer <STORECAST_EMITTER_SECRET>"
-        raise Unauthorized(message, headers={"WWW-Authenticate": "Bearer"})
+        raise Unauthorized(message)
+
+
+async def require_operator(request: Request, authorization: Authorization = "") -> None:
+    """Let those through who know the emitter secret, or have a token with the scope `operate`."""
+    if _knows_secret(request.app.state.settings, authorization):
+        return
+    tokens: Tokens = request.app.state.tokens
+    try:
+        who = await tokens.identify(bearer_token(authorization or None))
+    except BadToken:
+        who = ANYONE
+    except KeysAway as error:
+        raise Unavailable(str(error)) from None
+    # Without tokens everybody is trusted, and still nobody ends an emitter who does not know its secret.
+    if OPERATE not in who.scopes:
+        message = f"send the emitter secret, or a token with the scope {OPERATE}: Authorization: Bearer ..."
+        raise Forbidden(message) if who.subject else Unauthorized(message)
+
+
+def _knows_secret(settings: Settings, authorization: str) -> bool:
+    known = (settings.emitter_secret, settings.emitter_secret_previous)
+    expected = [f"Bearer {secret.get_secret_value()}" for secret in known if secret.get_secret_value()]
+    # In constant time: how long a refusal takes tells nothing about the secret. Bytes, because text must be ASCII.
+    found = [hmac.compare_digest(authorization.encode(), each.encode()) for each in expected]
+    return any(found)
 
 
 async def bounded_body(request: Request) -> bytes:

@@ -1,9 +1,9 @@
 """The errors of the emitter's HTTP calls, each answered with a problem document (RFC 9457).
 
 CallError
-+-- Unauthorized     401  the emitter secret is missing or wrong
++-- Unauthorized     401  the emitter secret, or a token, is missing or wrong
 +-- BodyTooLarge     413
-+-- Forbidden        403  the page that asks is not one of ours
++-- Forbidden        403  the page that asks is not one of ours, or the token does not permit it
 +-- Malformed        422  the body or the query breaks the contract
 +-- UpgradeRequired  426  a websocket is spoken here
 +-- Unavailable      503  what the call needs is not there now: try again
@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.identity.bearer import CHALLENGE
 from shared.problems import CONTENT_TYPE, FieldError, problem
 
 
@@ -29,9 +30,12 @@ class CallError(HTTPException):
 
 
 class Unauthorized(CallError):
-    """Only who knows the emitter secret may call."""
+    """It is not known who calls."""
 
     status = 401
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, errors, {"WWW-Authenticate": CHALLENGE})
 
 
 class BodyTooLarge(CallError):
@@ -41,7 +45,7 @@ class BodyTooLarge(CallError):
 
 
 class Forbidden(CallError):
-    """A page of this origin may not listen."""
+    """A page of this origin may not listen, or its user may not do this."""
 
     status = 403
 

@@ -18,6 +18,7 @@ deliveries = Counter("storecast_deliveries_total", "Numbered events handed to a 
 messages = Counter("storecast_messages_total", "Unnumbered messages handed to a socket's transport")
 published = Counter("storecast_published_total", "Messages that clients published")
 rate_limited = Counter("storecast_rate_limited_total", "Messages of clients refused: too many in a short time")
+tokens_expired = Counter("storecast_tokens_expired_total", "Tokens that expired while their socket was connected")
 cut_off = Counter("storecast_cut_off_total", "Sockets closed because they do not keep up; they come back", ["reason"])
 position = Gauge("storecast_position", "The number of the last event taken from the relay")
 conflicts = Counter("storecast_conflicts_total", "Batches that did not follow the position: the relay goes on from it")

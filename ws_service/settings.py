@@ -2,15 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, check_secret
+
+# RFC 6749, section 3.3.
+Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")]
+ClientTopic = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*:([A-Za-z0-9_.-]*\*?)$")]
 
 
 class Settings(ServiceSettings):
     """Environment variables `STORECAST_<NAME>`."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
+    # The secret before a rotation, for the API replicas that still have it.
+    emitter_secret_previous: SecretStr = SecretStr("")
     # Origins whose pages may connect, as a JSON list; empty: pages of the emitter's own origin only.
     allowed_origins: tuple[str, ...] = ()
     # Shorter than the 60 s after which proxies cut an idle connection.
@@ -32,10 +38,23 @@ class Settings(ServiceSettings):
     # have nowhere to go.
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
     # What clients may publish on: topics, or patterns with one * at the end, as a JSON list.
-    client_topics: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*:([A-Za-z0-9_.-]*\*?)$")], ...] = ()
+    client_topics: tuple[ClientTopic, ...] = ()
     # How many messages a client may publish in the long run; twice as many may come at once.
     client_messages_per_second: Annotated[int, Field(ge=1, le=10_000)] = 10
-    # Who signed the tokens that say whose a socket is (HS256); empty: no token is known.
-    jwt_secret: SecretStr = SecretStr("")
+    # How long before its token expires a client is told, so that it can send a new one.
+    token_notice_seconds: Annotated[int, Field(ge=1, le=3_600)] = 60
+    # Who may hear a topic, as a JSON object: a topic of clients, or a pattern with one * at the end, and the scope that
+    # it takes, or "sub" where only that very user may: {"orders:*": "orders:read", "inbox:*": "sub"}.
+    topic_rules: dict[ClientTopic, Scope] = Field(default_factory=dict)
     # How long a new socket waits for the relay to hand the history over, before it is taken without recovery.
     handover_timeout_ms: Annotated[int, Field(ge=0, le=60_000)] = 5_000
+
+    @property
+    def unnumbered_topics(self) -> tuple[str, ...]:
+        """What clients may ask for beside the products: what they publish on, and what there is a rule for."""
+        return (*self.client_topics, *self.topic_rules)
+
+    @field_validator("emitter_secret_previous")
+    @classmethod
+    def _usable_if_set(cls, secret: SecretStr) -> SecretStr:
+        return check_secret(secret) if secret.get_secret_value() else secret

@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from api_service.callers import guarded_router
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable, Invalid, OffsetGone
 from api_service.feed.event_log import EventLog
 from api_service.feed.lease import read_leadership
 from shared.events import Event, Position
+from shared.identity.identity import PRODUCTS_READ
 from shared.problems import FieldError
 
 
@@ -31,7 +33,7 @@ class EventsPage(BaseModel):
     next: Annotated[str, Field(description="the `after` of the next page, also where there are no more events yet")]
 
 
-router = APIRouter(tags=["events"])
+router = guarded_router(PRODUCTS_READ, tags=["events"])
 
 
 @router.get("/events")

@@ -2,15 +2,17 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 
+from api_service.callers import guarded_router
 from api_service.messages.messenger import Messenger
 from api_service.messages.schemas import Message
 from shared.emitter_api import Reached
+from shared.identity.identity import MESSAGES_SEND
 
 PATH = "/messages"
 
-router = APIRouter(prefix=PATH, tags=["messages"])
+router = guarded_router(MESSAGES_SEND, prefix=PATH, tags=["messages"])
 
 
 # A coroutine, although it does not wait: a plain function would be sent to a thread, for every request.

@@ -4,9 +4,10 @@ import re
 from typing import Annotated, cast
 
 from bson import ObjectId
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import Body, Depends, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from api_service.callers import Caller, guarded_router
 from api_service.errors import Invalid, NotFound, WrongMediaType
 from api_service.products.ids import parse_id
 from api_service.products.schemas import (
@@ -20,6 +21,7 @@ from api_service.products.schemas import (
     single_line,
 )
 from api_service.products.service import ProductService
+from shared.identity.identity import PRODUCTS_READ, PRODUCTS_WRITE
 from shared.problems import FieldError
 
 PATH = "/products"
@@ -80,13 +82,14 @@ Key = Annotated[
     Header(alias="Idempotency-Key", description="a retry with the same key and body returns the same product"),
 ]
 
-router = APIRouter(prefix=PATH, tags=["products"])
+reading = guarded_router(PRODUCTS_READ, prefix=PATH, tags=["products"])
+writing = guarded_router(PRODUCTS_WRITE, prefix=PATH, tags=["products"])
 
 
-@router.post("", status_code=201, response_model=Product, dependencies=[Depends(_require_json)])
-async def create(draft: ProductDraft, service: Service, idempotency_key: Key = None) -> Response:
+@writing.post("", status_code=201, response_model=Product, dependencies=[Depends(_require_json)])
+async def create(draft: ProductDraft, caller: Caller, service: Service, idempotency_key: Key = None) -> Response:
     """Create a product: 201, or 200 with the product that the same Idempotency-Key made before."""
-    product, new = await service.create(draft, idempotency_key)
+    product, new = await service.create(draft, caller, idempotency_key)
     # Answered as it is: FastAPI would check once more what was made here.
     response = Response(product.model_dump_json(), 201 if new else 200, media_type="application/json")
     response.headers["Location"] = f"{PATH}/{product.id}"
@@ -94,19 +97,19 @@ async def create(draft: ProductDraft, service: Service, idempotency_key: Key = N
     return response
 
 
-@router.post("/batch", status_code=207, dependencies=[Depends(_require_json)], response_model_exclude_none=False)
-async def create_batch(batch: Batch, service: Service) -> BatchResults:
+@writing.post("/batch", status_code=207, dependencies=[Depends(_require_json)], response_model_exclude_none=False)
+async def create_batch(batch: Batch, caller: Caller, service: Service) -> BatchResults:
     """Create up to 1,000 products; each item has a result of its own."""
-    return BatchResults(results=await service.create_many(batch.items))
+    return BatchResults(results=await service.create_many(batch.items, caller))
 
 
-@router.get("")
+@reading.get("")
 async def list_products(query: Annotated[PageQuery, Query()], service: Service) -> ProductPage:
     """List products, newest first. Pages are stable while products are being created."""
     return await service.page(limit=query.limit, cursor=query.cursor, category=query.category, q=query.q)
 
 
-@router.get("/{product_id}", name="read")
+@reading.get("/{product_id}", name="read")
 async def read(product_id: Id, response: Response, service: Service) -> Product:
     """Return one product with its ETag."""
     product = await service.read(product_id)
@@ -114,7 +117,7 @@ async def read(product_id: Id, response: Response, service: Service) -> Product:
     return product
 
 
-@router.patch("/{product_id}", dependencies=[Depends(_require_json)])
+@writing.patch("/{product_id}", dependencies=[Depends(_require_json)])
 async def patch(
     product_id: Id,
     changes: Annotated[dict[str, JsonValue], Body(examples=[{"price": "19.90", "stock": None}])],
@@ -128,7 +131,7 @@ async def patch(
     return product
 
 
-@router.delete("/{product_id}", status_code=204)
+@writing.delete("/{product_id}", status_code=204)
 async def delete(product_id: Id, service: Service) -> None:
     """Remove a product."""
     await service.delete(product_id)

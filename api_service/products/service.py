@@ -26,9 +26,6 @@ from api_service.products.schemas import (
 )
 from shared.problems import FieldError
 
-# Whoever calls is one caller until callers can be told apart.
-ANYONE = "anyone"
-
 _TRIES = 5
 
 _log = structlog.get_logger(__name__)
@@ -47,19 +44,19 @@ class ProductService:
     def __init__(self, repository: ProductRepository) -> None:
         self._repository = repository
 
-    async def create(self, draft: ProductDraft, key: str | None) -> Created:
-        """Store a product, or return the one that `key` already made."""
+    async def create(self, draft: ProductDraft, caller: str, key: str | None) -> Created:
+        """Store a product, or return the one that the caller's `key` already made."""
         async with self._repository.deadline():
             for _ in range(_TRIES):
-                document = _new_document(draft, key)
+                document = _new_document(draft, caller, key)
                 if await self._repository.insert(document):
                     return Created(_stored("create", document), new=True)
                 # No document under the key any more: it was deleted between the two calls, so the key is free again.
-                if key is not None and (earlier := await self._repository.find_by_key(ANYONE, key)):
-                    return Created(_made_before(earlier, draft, key), new=False)
+                if key is not None and (earlier := await self._repository.find_by_key(caller, key)):
+                    return Created(_made_before(earlier, draft, caller, key), new=False)
         raise DatabaseUnavailable("the product under this key comes and goes; try again")
 
-    async def create_many(self, items: Sequence[JsonValue]) -> list[BatchResult]:
+    async def create_many(self, items: Sequence[JsonValue], caller: str) -> list[BatchResult]:
         """Create each item on its own merits; the results are in the order of the items."""
         results: dict[int, BatchResult] = {}
         drafts: dict[int, BatchItem] = {}
@@ -68,11 +65,11 @@ class ProductService:
                 drafts[index] = BatchItem.model_validate(item)
             except ValidationError as error:
                 results[index] = _refused(Invalid.fields(error.errors(include_url=False)))
-        results |= await self._insert_many(drafts)
+        results |= await self._insert_many(drafts, caller)
         return [results[index] for index in range(len(items))]
 
-    async def _insert_many(self, items: Mapping[int, BatchItem]) -> dict[int, BatchResult]:
-        documents = {index: _new_document(item.product, item.idempotency_key) for index, item in items.items()}
+    async def _insert_many(self, items: Mapping[int, BatchItem], caller: str) -> dict[int, BatchResult]:
+        documents = {index: _new_document(item.product, caller, item.idempotency_key) for index, item in items.items()}
         results: dict[int, BatchResult] = {}
         try:
             async with self._repository.deadline():
@@ -80,9 +77,9 @@ class ProductService:
                 taken = {index: items[index] for position, index in enumerate(documents) if position in refused}
                 results |= {index: _made(document) for index, document in documents.items() if index not in taken}
                 keys = [item.idempotency_key for item in taken.values() if item.idempotency_key]
-                earlier = await self._repository.find_by_keys(ANYONE, keys) if keys else {}
+                earlier = await self._repository.find_by_keys(caller, keys) if keys else {}
                 for index, item in taken.items():
-                    results[index] = await self._create_again(item, earlier)
+                    results[index] = await self._create_again(item, caller, earlier)
         except DatabaseUnavailable as error:
             if not results:
                 raise
@@ -90,12 +87,12 @@ class ProductService:
             results |= {index: _refused(error) for index in items if index not in results}
         return results
 
-    async def _create_again(self, item: BatchItem, earlier: Mapping[str, Document]) -> BatchResult:
+    async def _create_again(self, item: BatchItem, caller: str, earlier: Mapping[str, Document]) -> BatchResult:
         key = item.idempotency_key
         try:
             if key is not None and key in earlier:
-                return BatchResult(status=200, product=_made_before(earlier[key], item.product, key))
-            created = await self.create(item.product, key)
+                return BatchResult(status=200, product=_made_before(earlier[key], item.product, caller, key))
+            created = await self.create(item.product, caller, key)
         except ApiError as error:
             return _refused(error)
         return BatchResult(status=201 if created.new else 200, product=created.product)
@@ -145,11 +142,11 @@ class ProductService:
         _tell("delete", product_id=str(product_id))
 
 
-def _new_document(draft: ProductDraft, key: str | None) -> Document:
+def _new_document(draft: ProductDraft, caller: str, key: str | None) -> Document:
     now = _now()
     document = {"_id": new_id(), **draft.document(), "version": 1, "created_at": now, "updated_at": now}
     if key is not None:
-        document["idempotency"] = _idempotency(draft, key)
+        document["idempotency"] = _idempotency(draft, caller, key)
     return document
 
 
@@ -164,9 +161,9 @@ def _tell(operation: str, **ids: str) -> None:
     _log.info("product written", operation=operation, **ids)
 
 
-def _idempotency(draft: ProductDraft, key: str) -> Document:
+def _idempotency(draft: ProductDraft, caller: str, key: str) -> Document:
     fingerprint = hashlib.sha256(orjson.dumps(draft.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return {"caller": ANYONE, "key": key, "fingerprint": fingerprint}
+    return {"caller": caller, "key": key, "fingerprint": fingerprint}
 
 
 def _now() -> datetime:
@@ -194,9 +191,9 @@ def _product_or_none(document: Document) -> Product | None:
         return None
 
 
-def _made_before(document: Document, draft: ProductDraft, key: str) -> Product:
+def _made_before(document: Document, draft: ProductDraft, caller: str, key: str) -> Product:
     product = _product_or_none(document)
-    if product is None or document["idempotency"] != _idempotency(draft, key):
+    if product is None or document["idempotency"] != _idempotency(draft, caller, key):
         message = "this key was used for another product; use a new key for a new request"
         raise KeyReused(message, [FieldError("Idempotency-Key", message)])
     return product

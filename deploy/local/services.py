@@ -50,7 +50,6 @@ def emitter(
         "ALLOWED_ORIGINS": json.dumps(origins),
         "CLIENT_TOPICS": json.dumps(settings.client_topics),
         "DRAIN_SECONDS": f"{settings.drain_seconds:g}",
-        "JWT_SECRET": settings.jwt_secret.get_secret_value(),
         "PUBLIC_WS_URL": address_of(port),
         "REDIS_URL": redis_url,
     }
@@ -70,7 +69,9 @@ def _service(  # noqa: PLR0913, PLR0917 - what one service has that the others h
         "HOST": HOST,
         "PORT": str(port),
         "INSTANCE": name,
+        "AUTH": settings.auth,
         "EMITTER_SECRET": settings.emitter_secret.get_secret_value(),
+        "JWT_SECRET": "" if settings.jwks_url else settings.jwt_secret.get_secret_value(),
         "SOCKET_PATH": settings.socket_path,
         "LOG_FORMAT": settings.log_format,
         **own,

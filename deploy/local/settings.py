@@ -22,6 +22,8 @@ class LocalSettings(ServiceSettings):
     # can be read by every user of the machine.
     emitter_secret: SecretStr = Field(default_factory=_random_secret)
     jwt_secret: SecretStr = Field(default_factory=_random_secret)
+    # All of it listens on loopback alone.
+    auth: Literal["jwt", "off"] = "off"
     # The page's chat.
     client_topics: tuple[str, ...] = ("chat:*",)
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10

@@ -19,6 +19,7 @@ def _settings(database_url: str) -> Settings:
         mongo_url=SecretStr(database_url),
         emitter_url="http://127.0.0.1:1",
         emitter_secret=SecretStr("a secret of the tests"),
+        auth="off",
     )
 
 

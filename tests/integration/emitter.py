@@ -27,15 +27,16 @@ _HEARD_TIMEOUT_S = 10
 
 
 def settings(**fields: Any) -> Settings:
-    return Settings.model_validate({"emitter_secret": SECRET, "instance": "emitter-1", **fields})
+    return Settings.model_validate({"emitter_secret": SECRET, "instance": "emitter-1", "auth": "off", **fields})
 
 
 class Emitter:
-    """A running emitter, and the relay's end of its calls. `state` is its application's, if it runs in this process."""
+    """A running emitter, the relay's end of its calls, and the public's. `state` is its application's, if here."""
 
-    def __init__(self, address: str, state: Any, http: httpx.AsyncClient) -> None:
+    def __init__(self, address: str, state: Any, http: httpx.AsyncClient, public: httpx.AsyncClient) -> None:
         self.address = address
         self.http = http
+        self.public = public
         self._state = state
 
     @classmethod
@@ -52,9 +53,12 @@ class Emitter:
         serving = asyncio.create_task(_serve(app, server, listener))
         headers = {"Authorization": f"Bearer {SECRET}"}
         try:
-            async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
+            async with (
+                httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http,
+                httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as public,
+            ):
                 await eventually(lambda: server.started, message="the emitter listens")
-                yield cls(address, state, http)
+                yield cls(address, state, http, public)
         finally:
             server.should_exit = True
             await serving

@@ -186,6 +186,7 @@ def _program(name: str, port: int, redis_url: str) -> Program:
     settings = {
         "PORT": str(port),
         "INSTANCE": name,
+        "AUTH": "off",
         "EMITTER_SECRET": SECRET,
         "REDIS_URL": redis_url,
         "DRAIN_SECONDS": str(DRAIN_S),
@@ -197,8 +198,12 @@ def _program(name: str, port: int, redis_url: str) -> Program:
 @contextlib.asynccontextmanager
 async def _outside(port: int) -> AsyncIterator[Emitter]:
     headers = {"Authorization": f"Bearer {SECRET}"}
-    async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}", headers=headers, trust_env=False) as http:
-        yield Emitter(f"{HOST}:{port}", None, http)
+    url = f"http://{HOST}:{port}"
+    async with (
+        httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False) as public,
+    ):
+        yield Emitter(f"{HOST}:{port}", None, http, public)
 
 
 async def _reachable(emitter: Emitter) -> bool:

@@ -43,6 +43,7 @@ ID = "0123456789abcdef01234567"
 def _settings(url: str, **fields: Any) -> Settings:
     return Settings(
         mongo_url=SecretStr(url),
+        auth="off",
         emitter_secret=SecretStr("a secret of the tests"),
         emitter_url="http://127.0.0.1:1",
         **{"database_timeout_ms": TIMEOUT_MS, "startup_timeout_ms": 10_000, **fields},

@@ -14,6 +14,7 @@ from api_service.messages.endpoints import router
 from api_service.messages.messenger import Messenger
 from api_service.relay.emitter_client import EmitterClient, EmitterUnavailable
 from api_service.settings import Settings
+from shared.identity.tokens import Tokens
 from shared.rooms import RESERVED_EVENTS
 from tests.integration.emitter import SECRET, Emitter
 from tests.listening import Listener
@@ -22,21 +23,28 @@ from tests.tokens import JWT_SECRET, token
 NOBODY = "http://127.0.0.1:9"
 
 
-@asynccontextmanager
-async def api(*emitters: str, secret: str = SECRET) -> AsyncIterator[httpx.AsyncClient]:
+def application(*emitters: str, secret: str = SECRET) -> FastAPI:
     """The endpoint alone, which needs no database."""
     app = FastAPI()
+    app.state.settings = settings_of(*emitters, secret=secret)
+    app.state.tokens = Tokens(app.state.settings)
     app.include_router(router)
     add_error_handlers(app)
+    return app
+
+
+@asynccontextmanager
+async def api(*emitters: str, secret: str = SECRET) -> AsyncIterator[httpx.AsyncClient]:
+    app = application(*emitters, secret=secret)
     async with (
-        Messenger.connect(settings_of(*emitters, secret=secret)) as app.state.messenger,
+        Messenger.connect(app.state.settings) as app.state.messenger,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", timeout=30) as client,
     ):
         yield client
 
 
 def settings_of(*emitters: str, secret: str = SECRET) -> Settings:
-    return Settings(emitter_secret=SecretStr(secret), emitter_url=",".join(emitters))
+    return Settings(auth="off", emitter_secret=SecretStr(secret), emitter_url=",".join(emitters))
 
 
 @pytest.fixture
@@ -122,9 +130,7 @@ Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 @asynccontextmanager
 async def answered_by(handler: Handler) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(router)
-    add_error_handlers(app)
+    app = application("http://127.0.0.1:1")
     async with (
         httpx.AsyncClient(transport=httpx.MockTransport(handler)) as emitters,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,

@@ -25,6 +25,7 @@ from tests.waiting import eventually
 API, EMITTER = "api_service", "ws_service"
 PREFIX = {API: "storecast api: ", EMITTER: "storecast emitter: "}
 SECRET = "hunter2-hunter2-hunter2"  # what must never be printed
+OFF = {"STORECAST_AUTH": "off"}
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: emitter\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -42,7 +43,7 @@ class Ended(NamedTuple):
 
 async def _run(service: str, settings: dict[str, str]) -> Ended:
     """Run a service to its end."""
-    given = {"EMITTER_SECRET": SECRET, "STARTUP_TIMEOUT_MS": "300", "MONGO_URL": MONGO_AWAY, **settings}
+    given = {"AUTH": "off", "EMITTER_SECRET": SECRET, "STARTUP_TIMEOUT_MS": "300", "MONGO_URL": MONGO_AWAY, **settings}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", service),
         cwd=ROOT,
@@ -99,7 +100,8 @@ async def test_what_the_operator_must_change_is_one_line(ended: dict[str, tuple[
 async def _running(service: str, directory: Path, **settings: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     """Run a service with the most talkative log; it answers."""
     [port] = free_ports(1)
-    given = {"EMITTER_SECRET": SECRET, "PORT": str(port), "INSTANCE": "one-of-many", "LOG_LEVEL": "debug", **settings}
+    own = {"EMITTER_SECRET": SECRET, "PORT": str(port), "INSTANCE": "one-of-many", "LOG_LEVEL": "debug"}
+    given = {"AUTH": "off", **own, **settings}
     program = Program(
         name=service,
         address=f"http://127.0.0.1:{port}",
@@ -200,7 +202,12 @@ def _assert_clean(code: int, process: Process) -> None:
 async def test_an_emitter_ends_in_order_whatever_its_clients_do(number: signal.Signals) -> None:
     """A poll that waits and a websocket that is being closed cost it neither time nor its exit code."""
     [port] = free_ports(1)
-    environ = {"STORECAST_EMITTER_SECRET": SECRET, "STORECAST_PORT": str(port), "STORECAST_HANDOVER_TIMEOUT_MS": "100"}
+    environ = {
+        "STORECAST_AUTH": "off",
+        "STORECAST_EMITTER_SECRET": SECRET,
+        "STORECAST_PORT": str(port),
+        "STORECAST_HANDOVER_TIMEOUT_MS": "100",
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", EMITTER), cwd=ROOT, env=environment(environ), stderr=asyncio.subprocess.PIPE
     )
@@ -234,7 +241,7 @@ async def test_an_emitter_ends_in_order_whatever_its_clients_do(number: signal.S
 async def test_an_emitter_that_is_stopped_while_it_starts_ends_in_order() -> None:
     """Its port is open before its imports are done; a signal that comes then ends it without a traceback."""
     [port] = free_ports(1)
-    environ = {"STORECAST_EMITTER_SECRET": SECRET, "STORECAST_PORT": str(port)}
+    environ = OFF | {"STORECAST_EMITTER_SECRET": SECRET, "STORECAST_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", EMITTER), cwd=ROOT, env=environment(environ), stderr=asyncio.subprocess.PIPE
     )

@@ -17,7 +17,10 @@ from api_service.settings import Settings
 
 def _settings(url: str) -> Settings:
     return Settings(
-        mongo_url=SecretStr(url), emitter_secret=SecretStr("a secret of the tests"), database_timeout_ms=30_000
+        mongo_url=SecretStr(url),
+        auth="off",
+        emitter_secret=SecretStr("a secret of the tests"),
+        database_timeout_ms=30_000,
     )
 
 

@@ -34,7 +34,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_the_engine_stands_at_the_path(place: Place, slash: str) -> None:
     """Engine.IO is spoken at the path, with a slash at its end and without one, by both transports."""
-    polled = await place.emitter.http.get(place.url(slash), params={"EIO": "4", "transport": "polling"})
+    polled = await place.emitter.public.get(place.url(slash), params={"EIO": "4", "transport": "polling"})
     assert polled.text.startswith('0{"sid":')
     async with connect(place.url(f"{slash}?EIO=4&transport=websocket", "ws"), proxy=None) as websocket:
         assert str(await websocket.recv()).startswith('0{"sid":')
@@ -42,7 +42,7 @@ async def test_the_engine_stands_at_the_path(place: Place, slash: str) -> None:
 
 async def test_listeners_stand_below_the_path(place: Place) -> None:
     """Server-sent events and plain websockets are found below it."""
-    async with place.emitter.http.stream("GET", place.url("/sse")) as answer:
+    async with place.emitter.public.stream("GET", place.url("/sse")) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
     async with connect(place.url("/raw", "ws"), proxy=None) as websocket:
         assert json.loads(await websocket.recv())["event"] == "welcome"
@@ -50,7 +50,7 @@ async def test_listeners_stand_below_the_path(place: Place) -> None:
 
 async def test_nothing_else_is_below_it(place: Place) -> None:
     """What is not there is a problem document, and no session."""
-    answer = await place.emitter.http.get(place.url("/other"), params={"EIO": "4", "transport": "polling"})
+    answer = await place.emitter.public.get(place.url("/other"), params={"EIO": "4", "transport": "polling"})
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 

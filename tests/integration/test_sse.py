@@ -154,7 +154,7 @@ async def test_a_bad_query_is_refused_before_any_stream(
     emitter: Emitter, query: str, headers: dict[str, str], field: str
 ) -> None:
     """A problem document names what is wrong with the request."""
-    answer = await emitter.http.get(f"{PATH}?{query}", headers=headers)
+    answer = await emitter.public.get(f"{PATH}?{query}", headers=headers)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["field"] for error in answer.json()["errors"]] == [field]
@@ -169,7 +169,7 @@ async def test_a_token_leads_into_its_rooms() -> None:
             await emit(emitter, "news", "not yours", ["user:ben"])
             await emit(emitter, "news", "yours", ["user:anna"])
             assert (await curl.event()).data["payload"] == "yours"
-        refused = await emitter.http.get(f"{PATH}?token=none")
+        refused = await emitter.public.get(f"{PATH}?token=none")
         assert refused.status_code == 401
         assert [error["field"] for error in refused.json()["errors"]] == ["token"]
 
@@ -186,7 +186,7 @@ async def test_the_topics_of_clients_can_be_heard() -> None:
 
 async def test_no_proxy_keeps_the_stream_back(emitter: Emitter) -> None:
     """The answer says that it is an event stream, not to be stored, and not to be buffered by nginx."""
-    async with emitter.http.stream("GET", PATH) as answer:
+    async with emitter.public.stream("GET", PATH) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-accel-buffering"] == "no"
@@ -197,17 +197,17 @@ async def test_pages_of_allowed_origins_may_listen() -> None:
     page = "https://shop.example"
     async with Emitter.running(allowed_origins=(page,)) as emitter:
         await emitter.open()
-        async with emitter.http.stream("GET", PATH, headers={"Origin": page}) as answer:
+        async with emitter.public.stream("GET", PATH, headers={"Origin": page}) as answer:
             assert answer.headers["access-control-allow-origin"] == page
-        refused = await emitter.http.get(PATH, headers={"Origin": "https://elsewhere.example"})
+        refused = await emitter.public.get(PATH, headers={"Origin": "https://elsewhere.example"})
         assert refused.status_code == 403
         assert "STORECAST_ALLOWED_ORIGINS" in refused.json()["detail"]
         assert "access-control-allow-origin" not in refused.headers
         asked = {"Origin": page, "Access-Control-Request-Headers": "last-event-id"}
-        preflight = await emitter.http.options(PATH, headers=asked)
+        preflight = await emitter.public.options(PATH, headers=asked)
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-headers"] == "last-event-id"
-        wrong = await emitter.http.get(f"{PATH}?after=x", headers={"Origin": page})
+        wrong = await emitter.public.get(f"{PATH}?after=x", headers={"Origin": page})
         assert wrong.headers["access-control-allow-origin"] == page
 
 

@@ -86,6 +86,7 @@ def _emitter(name: str, port: int, timing: Timing) -> Program:
     settings = {
         "PORT": str(port),
         "INSTANCE": _name(name),
+        "AUTH": "off",
         "EMITTER_SECRET": _SECRET,
         "ALLOWED_ORIGINS": json.dumps([ALLOWED_ORIGIN]),
         "MAX_PAYLOAD_BYTES": str(MAX_PAYLOAD_BYTES),

@@ -194,11 +194,13 @@ def test_a_wrong_url_of_a_redis_is_refused(tmp_path: Path) -> None:
         planned(tmp_path, "none", redis_url="http://redis")
 
 
-def test_only_the_emitters_can_check_tokens(tmp_path: Path) -> None:
+def test_only_the_services_can_check_tokens(tmp_path: Path) -> None:
     """The secret that tokens are signed with is in no other child."""
     system = planned(tmp_path, "none", emitters=2)
     secret = system.emitters[0].environment["STORECAST_JWT_SECRET"]
     assert len(secret) >= 32
     assert system.emitters[1].environment["STORECAST_JWT_SECRET"] == secret
-    assert not [program for program in system.replicas if secret in program.environment.values()]
+    assert all(replica.environment["STORECAST_JWT_SECRET"] == secret for replica in system.replicas)
+    others = [*system.mongods, *system.redises, *system.gateways]
+    assert not [program for program in others if secret in program.environment.values()]
     assert "STORECAST_JWT_SECRET" not in inherited_environment()

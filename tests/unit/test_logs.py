@@ -24,7 +24,7 @@ def _own_logging() -> Iterator[None]:
 
 
 def _settings(**fields: Any) -> ServiceSettings:
-    return ServiceSettings(instance="api-2", emitter_secret=SecretStr("hunter2-hunter2-hunter2"), **fields)
+    return ServiceSettings(instance="api-2", auth="off", emitter_secret=SecretStr("hunter2-hunter2-hunter2"), **fields)
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -1,10 +1,5 @@
 import pytest
-from pydantic import SecretStr
 
-from shared.errors import StartupError
-from tests.unit.test_courier import Emitter
-from ws_service.messages.publisher import Publisher
-from ws_service.settings import Settings
 from ws_service.sockets.topics import check_topic, is_of_clients
 
 PATTERNS = ("chat:*", "room:one")
@@ -29,11 +24,3 @@ def test_a_private_room_is_never_a_topic(room: str) -> None:
     assert not is_of_clients(room, ["user:*", "device:ann"])
     with pytest.raises(ValueError, match="use products"):
         check_topic(room, ["user:*", "device:ann"])
-
-
-@pytest.mark.parametrize("pattern", ["user:*", "device:ann"])
-def test_a_pattern_for_private_rooms_ends_the_start(pattern: str) -> None:
-    """Whoever sets it learns at once that it cannot be."""
-    settings = Settings(emitter_secret=SecretStr("x" * 16), client_topics=(pattern,))
-    with pytest.raises(StartupError, match="STORECAST_CLIENT_TOPICS"):
-        Publisher(settings, Emitter().courier)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ws_service.balancing.assign import Assigner
 from ws_service.balancing.balancer import Balancer
-from ws_service.calls import Body, parse, require_secret
+from ws_service.calls import Body, parse, require_operator
 from ws_service.cluster.heart import beat_of
 from ws_service.cluster.nodes import Nodes, State
 from ws_service.engine.engine import Engine
@@ -16,7 +16,7 @@ from ws_service.engine.requests import EngineRequest
 from ws_service.errors import Unavailable
 from ws_service.node import Node
 
-operations = APIRouter(dependencies=[Depends(require_secret)], tags=["operations"])
+operations = APIRouter(dependencies=[Depends(require_operator)], tags=["operations"])
 public = APIRouter(tags=["sockets"])
 
 

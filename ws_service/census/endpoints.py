@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from ws_service.calls import require_secret
+from ws_service.calls import require_operator
 from ws_service.census.census import Census, Connections
 
-router = APIRouter(dependencies=[Depends(require_secret)], tags=["operations"])
+router = APIRouter(dependencies=[Depends(require_operator)], tags=["operations"])
 
 Name = Annotated[str, Query(min_length=1, max_length=200)]
 

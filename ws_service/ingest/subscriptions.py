@@ -208,17 +208,19 @@ class Subscriptions:
         self._all.add(subscription)
         for topic in subscription.topics:
             self._of[topic].add(subscription)
-        for room in subscription.member.rooms:
-            self._in[room].add(subscription)
+        self._enter_rooms(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a socket."""
         self._all.discard(subscription)
         self.leave(subscription, subscription.topics)
-        for room in subscription.member.rooms:
-            self._in[room].discard(subscription)
-            if not self._in[room]:
-                del self._in[room]
+        self._leave_rooms(subscription)
+
+    def rename(self, subscription: Subscription, user: str | None) -> None:
+        """Have a socket be another user's, or nobody's: it is found in that one's rooms alone."""
+        self._leave_rooms(subscription)
+        subscription.member = subscription.member._replace(user=user)
+        self._enter_rooms(subscription)
 
     def join(
         self, subscription: Subscription, topics: AbstractSet[str], now: int, after: int | None = None
@@ -235,6 +237,16 @@ class Subscriptions:
             self._of[topic].discard(subscription)
             if not self._of[topic]:
                 del self._of[topic]
+
+    def _enter_rooms(self, subscription: Subscription) -> None:
+        for room in subscription.member.rooms:
+            self._in[room].add(subscription)
+
+    def _leave_rooms(self, subscription: Subscription) -> None:
+        for room in subscription.member.rooms:
+            self._in[room].discard(subscription)
+            if not self._in[room]:
+                del self._in[room]
 
     def publish(self, news: Sequence[Entry], position: Position) -> None:
         """Give new events, up to the position, to all who hear any of them. What is the same for many is made once."""

@@ -10,14 +10,14 @@ from ws_service.listeners.sse import EventStream
 router = APIRouter(tags=["listeners"])
 
 
-@router.get("/sse", response_class=EventStream)
+@router.get("/sse", response_class=EventStream, status_code=200)
 async def sse(request: Request) -> EventStream:
     """Stream events: `topics=a,b`, and `after` or `Last-Event-ID` to go on where one was."""
     listeners: Listeners = request.app.state.listeners
     asked = _asked(request)
     cors = dict(listeners.engine.cors_headers(asked))
     try:
-        return EventStream(listeners, listeners.check(asked, is_sse=True), cors)
+        return EventStream(listeners, await listeners.welcome(asked, is_sse=True), cors)
     except CallError as error:
         error.headers = {**(error.headers or {}), **cors}
         raise

@@ -1,7 +1,12 @@
 """Those who listen without Socket.IO, by server-sent events or a plain websocket: how they come and go."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
+from shared.identity.bearer import bearer_token
+from shared.identity.errors import BadToken, KeysAway
+from shared.identity.identity import Identity
 from shared.problems import FieldError
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
@@ -10,9 +15,10 @@ from ws_service.ingest.hub import Hub
 from ws_service.listeners.query import LAST_EVENT_ID, Query
 from ws_service.settings import Settings
 from ws_service.sockets import attendance, recovery
+from ws_service.sockets.access import Access
 from ws_service.sockets.connection import Encoding, Feed, Session
 from ws_service.sockets.handover import wait_for_history
-from ws_service.sockets.tokens import BadToken, Tokens
+from ws_service.sockets.permissions import NotPermitted
 
 
 class Stream(Session[bytes], Protocol):
@@ -25,22 +31,38 @@ class Stream(Session[bytes], Protocol):
 class Listeners:
     """All listeners of this emitter. `streams` are their transports, also of those that still wait for the history."""
 
-    def __init__(self, settings: Settings, hub: Hub, engine: Engine) -> None:
+    def __init__(self, settings: Settings, hub: Hub, engine: Engine, access: Access) -> None:
         self.settings = settings
         self.engine = engine
         self.streams: set[Stream] = set()
         self._hub = hub
-        self._tokens = Tokens(settings)
+        self._tokens, self._permissions, self._standings = access
 
-    def check(self, request: EngineRequest, *, is_sse: bool) -> Query:
+    async def welcome(self, request: EngineRequest, *, is_sse: bool) -> Query:
+        """Return what a request asks for, once it is known who asks; raise a CallError."""
+        query = self._read(request, is_sse=is_sse)
+        with _refusals():
+            return self._permitted(query, await self._tokens.identify(query.handshake.token))
+
+    def welcome_now(self, request: EngineRequest, *, is_sse: bool) -> Query:
         """Return what a request asks for; raise a CallError."""
+        query = self._read(request, is_sse=is_sse)
+        with _refusals():
+            return self._permitted(query, self._tokens.identify_now(query.handshake.token))
+
+    def _read(self, request: EngineRequest, *, is_sse: bool) -> Query:
         if not self.engine.is_allowed(request):
             raise Forbidden("the page's origin is not allowed: STORECAST_ALLOWED_ORIGINS")
         if not self.engine.admits():
             raise Unavailable("this emitter takes no new clients now")
         last_event_id = request.headers.get(LAST_EVENT_ID.lower()) if is_sse else None
-        query = Query.read(request.query, last_event_id, self.settings.client_topics)
-        return query._replace(user=self._user(query.handshake.token))
+        with _refusals():
+            token = bearer_token(request.headers.get("authorization"))
+        return Query.read(request.query, last_event_id, token, self.settings.unnumbered_topics)
+
+    def _permitted(self, query: Query, who: Identity) -> Query:
+        self._permissions.check(frozenset(query.handshake.topics), who)
+        return query._replace(who=who)
 
     async def join(self, query: Query, stream: Stream, encoding: Encoding[bytes]) -> Feed[bytes]:
         """Have a stream take its place among the subscribers, once there is a history."""
@@ -49,12 +71,14 @@ class Listeners:
         handshake = query.at(self._hub.position)
         start = recovery.start(handshake, self._hub.position, self._hub.history)
         feed = Feed(self.engine.generate_id(), stream, self._hub, self.settings.instance, encoding)
-        feed.begin(frozenset(handshake.topics), start, query.user)
+        feed.begin(frozenset(handshake.topics), start, query.who.subject)
+        self._standings.begin(feed, query.who)
         attendance.came(handshake, start)
         return feed
 
     def leave(self, feed: Feed[bytes]) -> None:
         """Forget a listener that has gone."""
+        self._standings.end(feed)
         feed.end()
         attendance.went()
 
@@ -63,9 +87,17 @@ class Listeners:
         for stream in list(self.streams):
             stream.shutdown()
 
-    def _user(self, token: str | None) -> str | None:
-        try:
-            return None if token is None else self._tokens.subject(token)
-        except BadToken as error:
-            message = str(error)
-            raise Unauthorized(message, [FieldError("token", message)], {"WWW-Authenticate": "Bearer"}) from None
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except BadToken as error:
+        raise Unauthorized(str(error), [FieldError("token", str(error))]) from None
+    except NotPermitted as error:
+        fields = [FieldError("topics", str(error))]
+        if error.status == Unauthorized.status:
+            raise Unauthorized(str(error), fields) from None
+        raise Forbidden(str(error), fields) from None
+    except KeysAway as error:
+        raise Unavailable(str(error)) from None

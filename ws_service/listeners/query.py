@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError
 
 from shared.events import Position, is_seq
+from shared.identity.identity import ANYONE, Identity
 from shared.problems import FieldError, invalid_fields, summary
 from ws_service.errors import Malformed
 from ws_service.sockets.requests import Handshake
@@ -16,26 +17,31 @@ _KNOWN = ("topics", "after", "token")
 
 
 class Query(NamedTuple):
-    """The handshake, the number after which it goes on where that came without an epoch, and whose token it has."""
+    """The handshake, the number after which it goes on where that came without an epoch, and who asks."""
 
     handshake: Handshake
     seq: int | None
-    user: str | None = None
+    who: Identity = ANYONE
 
     @classmethod
     def read(
-        cls, query: Mapping[str, str], last_event_id: str | None = None, client_topics: tuple[str, ...] = ()
+        cls,
+        query: Mapping[str, str],
+        last_event_id: str | None = None,
+        token: str | None = None,
+        unnumbered_topics: tuple[str, ...] = (),
     ) -> Self:
         """Read `topics=a,b&after=EPOCH:SEQ&token=`.
 
-        What the client remembers itself, `last_event_id`, comes before `after`.
+        What the client remembers itself, `last_event_id`, comes before `after`; the `token` of its headers, which no
+        log of a proxy has, before the URL's.
 
         Raises:
             Malformed: it names the parameter.
         """
         if unknown := [name for name in query if name not in _KNOWN]:
             raise _malformed([FieldError(name, f"use {' or '.join(_KNOWN)}") for name in unknown[:1]])
-        asked: dict[str, Any] = {"token": query.get("token")}
+        asked: dict[str, Any] = {"token": query.get("token") if token is None else token}
         if "topics" in query:
             asked["topics"] = query["topics"].split(",")
         # An empty one is none: that is what a program sends which has heard nothing yet.
@@ -44,7 +50,7 @@ class Query(NamedTuple):
         if seq is None:
             asked["after"] = after
         try:
-            return cls(Handshake.model_validate(asked, context=client_topics), seq)
+            return cls(Handshake.model_validate(asked, context=unnumbered_topics), seq)
         except ValidationError as error:
             names = {"after": LAST_EVENT_ID} if last_event_id else {}
             raise _malformed(

@@ -48,7 +48,7 @@ class RawSockets(Limits):
     def check(self, request: EngineRequest) -> Opener:
         """Return what opens the websocket that is asked for; raise Refused."""
         try:
-            query = self.listeners.check(request, is_sse=False)
+            query = self.listeners.welcome_now(request, is_sse=False)
         except CallError as error:
             raise _Refused(error) from None
         return functools.partial(RawSocket, self, query)

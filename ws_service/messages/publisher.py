@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from shared.errors import StartupError
+from shared.identity.identity import Identity
 from shared.problems import FieldError, invalid_fields, problem, summary
-from shared.rooms import check_event, is_private
+from shared.rooms import check_event
 from ws_service import metrics
 from ws_service.errors import CallError
 from ws_service.ingest.member import Member
@@ -17,6 +17,7 @@ from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
 from ws_service.messages.limiter import Limiter
 from ws_service.settings import Settings
+from ws_service.sockets.permissions import NotPermitted, Permissions
 from ws_service.sockets.topics import MAX_TOPIC_LENGTH, is_of_clients
 
 
@@ -41,18 +42,17 @@ class _Refused(Exception):
 class Publisher:
     """Takes what clients publish. Of one client, one after the other: so they arrive as they were sent."""
 
-    def __init__(self, settings: Settings, courier: Courier) -> None:
-        if any(is_private(pattern) for pattern in settings.client_topics):
-            raise StartupError("STORECAST_CLIENT_TOPICS: user:... and device:... are for the owners of tokens only")
+    def __init__(self, settings: Settings, courier: Courier, permissions: Permissions) -> None:
+        self._permissions = permissions
         self._settings = settings
         self._courier = courier
         self._limiters: dict[str, Limiter] = {}
 
-    async def publish(self, sender: Member, request: Any) -> dict[str, Any]:
+    async def publish(self, sender: Member, who: Identity, request: Any) -> dict[str, Any]:
         """Send what a client says to all who hear the topic; return the acknowledgement."""
         try:
             await self._limit(sender)
-            reached = await self._courier.send(self._dispatch(sender, self._permitted(request)))
+            reached = await self._courier.send(self._dispatch(sender, self._permitted(who, request)))
         except _Refused as refused:
             return {"error": refused.problem}
         except CallError as error:
@@ -73,7 +73,7 @@ class Publisher:
             detail = f"at most {self._settings.client_messages_per_second} messages a second: wait, and send it again"
             raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, detail)
 
-    def _permitted(self, request: Any) -> Publish:
+    def _permitted(self, who: Identity, request: Any) -> Publish:
         try:
             wanted = Publish.model_validate(request)
         except ValidationError as error:
@@ -81,6 +81,10 @@ class Publisher:
             raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, summary(errors), errors) from None
         if not is_of_clients(wanted.topic, self._settings.client_topics):
             raise _Refused(HTTPStatus.FORBIDDEN, "clients may not publish on this topic: STORECAST_CLIENT_TOPICS")
+        try:
+            self._permissions.check(frozenset({wanted.topic}), who)
+        except NotPermitted as error:
+            raise _Refused(HTTPStatus(error.status), str(error), [FieldError("topic", str(error))]) from None
         return wanted
 
     def _dispatch(self, sender: Member, wanted: Publish) -> Dispatch:

@@ -1,11 +1,11 @@
-"""What clients send: the handshake's `auth`, `subscribe` and `unsubscribe`."""
+"""What clients send: the handshake's `auth`, `subscribe`, `unsubscribe` and `authenticate`."""
 
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from shared.events import PRODUCTS, Position
-from ws_service.sockets.tokens import MAX_TOKEN_LENGTH
+from shared.identity.tokens import MAX_TOKEN_LENGTH
 from ws_service.sockets.topics import MAX_TOPICS, check_topic
 
 
@@ -19,8 +19,9 @@ def _topic(topic: str, info: ValidationInfo) -> str:
     return check_topic(topic, info.context or ())
 
 
-# The context of the validation: the topics that clients may publish on.
+# The context of the validation: the topics that there are beside those of the products.
 Topic = Annotated[str, AfterValidator(_topic)]
+Token = Annotated[str, Field(max_length=MAX_TOKEN_LENGTH)]
 Topics = Annotated[list[Topic], Field(min_length=1, max_length=MAX_TOPICS)]
 Offset = Annotated[Position, PlainValidator(_offset)]
 """`epoch:seq`, as it came with an event; read into a Position."""
@@ -38,7 +39,7 @@ class Handshake(BaseModel):
     after: Offset | None = None
     pid: Annotated[str, Field(max_length=200)] | None = None
     offset: Annotated[str, Field(max_length=200)] | None = None
-    token: Annotated[str, Field(max_length=MAX_TOKEN_LENGTH)] | None = None
+    token: Token | None = None
 
 
 class Subscribe(BaseModel):
@@ -56,3 +57,11 @@ class Unsubscribe(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     topics: Topics
+
+
+class Authenticate(BaseModel):
+    """A new token for a socket that goes on."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    token: Token

@@ -1,0 +1,103 @@
+"""The keys of an identity provider, fetched from its JWKS URL and kept (RFC 7517, section 5)."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import httpx
+import orjson
+import structlog
+from jwt import PyJWK, PyJWKSet
+from jwt.exceptions import PyJWTError
+
+from shared import metrics
+from shared.identity.errors import KeysAway
+
+# Signatures that are verified with a public key. A secret that stands in a public document is none.
+_ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+)
+
+_REFRESH_S = 300.0
+_RETRY_S = 10.0
+_TIMEOUT_S = 5.0
+_MAX_BYTES = 256 * 1024
+
+_log = structlog.get_logger(__name__)
+
+
+class KeySet:
+    """Public keys by their ids. What was fetched once stays until something newer was: a provider may be away."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._keys: list[PyJWK] = []
+        self._wanted = asyncio.Event()
+        # Set at the end of the present try, and then replaced.
+        self._tried = asyncio.Event()
+        self._is_resting = False
+
+    def named(self, key_id: str | None) -> Sequence[PyJWK]:
+        """Return the key; or, for a token that names none, the only one there is."""
+        found = [key for key in self._keys if key.key_id == key_id]
+        if key_id is None and not found and len(self._keys) == 1:
+            found = self._keys
+        # After a moment's rest an unknown key is worth a try. Before, whoever makes up names of keys would have us
+        # ask the provider at each of them.
+        if not found and (not self._keys or not self._is_resting):
+            self._wanted.set()
+            raise KeysAway("the key of the token is being looked up: try again")
+        return found
+
+    async def renewed(self) -> None:
+        """Wait for the next try, if there is to be one now."""
+        if self._wanted.is_set() and not self._is_resting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TIMEOUT_S):
+                    await self._tried.wait()
+
+    async def run(self) -> None:
+        """Fetch the keys, and again every five minutes or when a token names one that is not there."""
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
+            while True:
+                self._wanted.clear()
+                await self._fetch(http)
+                self._is_resting = True
+                self._tried.set()
+                self._tried = asyncio.Event()
+                await asyncio.sleep(_RETRY_S)
+                self._is_resting = False
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_REFRESH_S - _RETRY_S if self._keys else 0):
+                        await self._wanted.wait()
+
+    async def _fetch(self, http: httpx.AsyncClient) -> None:
+        try:
+            async with http.stream("GET", self._url) as response:
+                response.raise_for_status()
+                self._keys = _usable(await _bounded(response))
+        except (httpx.HTTPError, ValueError, PyJWTError) as error:
+            metrics.key_set_failures.inc()
+            _log.warning(
+                "the JWKS URL gives no keys; those that are there stay", kept=len(self._keys), error=str(error)
+            )
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _MAX_BYTES:
+            raise ValueError(f"more than {_MAX_BYTES} bytes")
+    return bytes(body)
+
+
+def _usable(body: bytes) -> list[PyJWK]:
+    document = orjson.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("this is no JWK Set")  # noqa: TRY004  # as whatever else it could be
+    found = PyJWKSet.from_dict(document).keys
+    usable = [key for key in found if key.public_key_use in {None, "sig"} and key.algorithm_name in _ALGORITHMS]
+    if not usable:
+        raise ValueError("there is no public key for signatures in it")
+    return usable

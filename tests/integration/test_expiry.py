@@ -1,0 +1,142 @@
+"""Tokens that expire while their socket is connected."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from shared.emitter_api import EMIT_PATH
+from tests.events import live
+from tests.integration.emitter import Emitter, RawClient
+from tests.tokens import JWT_SECRET, token
+from tests.waiting import eventually
+
+# Expiry is counted in whole seconds (RFC 7519, section 2).
+SOON_S = 2
+
+
+@pytest.fixture
+async def emitter() -> AsyncIterator[Emitter]:
+    settings = {
+        "auth": "jwt",
+        "jwt_secret": JWT_SECRET,
+        "jwt_leeway_seconds": 0,
+        "token_notice_seconds": 1,
+        "topic_rules": {"inbox:*": "sub", "staff:*": "staff"},
+        "client_topics": ["chat:*", "inbox:*"],
+    }
+    async with Emitter.running(**settings) as emitter:
+        await emitter.open()
+        yield emitter
+
+
+def soon(sub: str = "ann", **claims: Any) -> str:
+    return token(sub, exp=int(time.time()) + SOON_S, **claims)
+
+
+async def reached(emitter: Emitter, room: str) -> int:
+    answer = await emitter.http.post(EMIT_PATH, json={"event": "note", "payload": 1, "to": [room]})
+    return int(answer.json()["reached"])
+
+
+async def next_named(client: RawClient, name: str) -> Any:
+    event = await client.event()
+    assert event[0] == name, event
+    return event[1]
+
+
+async def test_a_socket_outlives_its_token_but_not_its_rooms(emitter: Emitter) -> None:
+    """It is told ahead, then leaves the rooms and what only its token let it hear, and goes on with the rest."""
+    topics = ["products", "chat:lobby", "inbox:ann"]
+    async with emitter.client({"token": soon(), "topics": topics}) as client:
+        await client.welcome()
+        assert await reached(emitter, "user:ann") == 1
+        assert (await client.event())[0] == "note"
+
+        assert (await next_named(client, "token_expiring"))["expires_in_s"] in {0, 1}
+        assert (await next_named(client, "token_expired")) == {"left": ["inbox:ann"]}
+
+        assert await reached(emitter, "user:ann") == await reached(emitter, "inbox:ann") == 0
+        await emitter.post(live(1, 1))
+        assert await client.seqs(1) == [1]
+        refused = (await client.call("subscribe", {"topics": ["inbox:ann"]}))["error"]
+        assert (refused["status"], refused["errors"][0]["field"]) == (401, "topics")
+
+
+async def test_a_new_token_keeps_a_socket_where_it_is(emitter: Emitter) -> None:
+    """No reconnecting, nothing missed: the old token's end means nothing any more."""
+    async with emitter.client({"token": soon(), "topics": ["inbox:ann"]}) as client:
+        await client.welcome()
+        await next_named(client, "token_expiring")
+        answer = await client.call("authenticate", {"token": token("ann")})
+        assert answer["user"] == "ann"
+        assert time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 3_600)) in answer["expires_at"]
+
+        over = time.time() + SOON_S
+        await eventually(lambda: time.time() > over, message="the old token has expired")
+        assert await reached(emitter, "device:ann") == await reached(emitter, "inbox:ann") == 1
+
+
+async def test_a_socket_may_say_later_who_it_is(emitter: Emitter) -> None:
+    """Who logs in enters its rooms at once; but a socket is never two users', one after the other."""
+    async with emitter.client() as client:
+        await client.welcome()
+        assert await reached(emitter, "user:ann") == 0
+        assert (await client.call("authenticate", {"token": token("ann")}))["user"] == "ann"
+        assert await reached(emitter, "user:ann") == 1
+        await client.event()
+
+        error = (await client.call("authenticate", {"token": token("bob")}))["error"]
+        assert error["status"] == 403
+        assert await reached(emitter, "user:bob") == 0
+
+
+async def test_a_token_with_less_takes_away_what_it_lacks(emitter: Emitter) -> None:
+    """The new token counts, and nothing of the one before."""
+    async with emitter.client({"token": token("ann", scope="staff"), "topics": ["staff:news"]}) as client:
+        await client.welcome()
+        assert await reached(emitter, "staff:news") == 1
+        await client.event()
+        await client.call("authenticate", {"token": token("ann")})
+        assert await reached(emitter, "staff:news") == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"token": "nonsense"}, 401),
+        ({"token": token("ann", aud="another")}, 401),
+        ({"token": 7}, 422),
+        ({}, 422),
+        (None, 422),
+        ({"token": "x" * 5_000}, 422),
+        ({"token": "x", "more": 1}, 422),
+    ],
+    ids=range(7),
+)
+async def test_a_bad_token_changes_nothing(emitter: Emitter, request_: Any, status: int) -> None:
+    """Refused with what is wrong, and the socket is who it was."""
+    async with emitter.client({"token": token("ann")}) as client:
+        await client.welcome()
+        assert (await client.call("authenticate", request_))["error"]["status"] == status
+        assert await reached(emitter, "user:ann") == 1
+
+
+async def test_other_listeners_are_told_as_well(emitter: Emitter) -> None:
+    """A plain websocket hears of the end, and leaves its rooms: with a new token it comes anew."""
+    url = f"ws://{emitter.address}/websocket-service/raw"
+    async with connect(url, additional_headers={"Authorization": f"Bearer {soon()}"}, proxy=None) as websocket:
+        heard = [json.loads(await websocket.recv())["event"] for _ in range(3)]
+        assert heard == ["welcome", "token_expiring", "token_expired"]
+        assert await reached(emitter, "user:ann") == 0
+
+
+async def test_a_socket_that_has_gone_leaves_no_timer(emitter: Emitter) -> None:
+    """Neither a timer nor an identity is kept of who has left."""
+    async with emitter.client({"token": token("ann")}) as client:
+        await client.welcome()
+    standings = emitter.sockets._standings  # noqa: SLF001  # nothing outside tells
+    await eventually(lambda: not standings._of, message="nothing is kept")  # noqa: SLF001

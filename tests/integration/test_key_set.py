@@ -1,0 +1,187 @@
+"""Tokens that a provider signs: its keys are fetched from a real HTTP server."""
+
+import asyncio
+import base64
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from shared.identity import key_set
+from shared.identity.errors import BadToken, KeysAway
+from shared.identity.tokens import Tokens
+from shared.settings import ServiceSettings
+from tests.tokens import token, unsigned
+from tests.waiting import eventually
+
+ISSUER = "https://id.example"
+_RSA = rsa.generate_private_key(65537, 2048)
+_EC = ec.generate_private_key(ec.SECP256R1())
+
+
+def rsa_key(key_id: str, **fields: Any) -> dict[str, Any]:
+    return {**RSAAlgorithm.to_jwk(_RSA.public_key(), as_dict=True), "kid": key_id, "alg": "RS256", **fields}
+
+
+def ec_key(key_id: str) -> dict[str, Any]:
+    return {**ECAlgorithm.to_jwk(_EC.public_key(), as_dict=True), "kid": key_id, "alg": "ES256"}
+
+
+def signed(key_id: str, **claims: Any) -> str:
+    return token("ann", secret=_RSA, algorithm="RS256", kid=key_id, **{"iss": ISSUER, **claims})
+
+
+def signed_with_public(key: bytes) -> str:
+    # By hand: PyJWT itself refuses.
+    head = unsigned("ann", alg="HS256", kid="one").rstrip(".")
+    signature = base64.urlsafe_b64encode(hmac.digest(key, head.encode(), "sha256"))
+    return f"{head}.{signature.rstrip(b'=').decode()}"
+
+
+class Provider:
+    """An identity provider: what it answers, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.keys = [rsa_key("one")]
+        self.asked = 0
+        self.answer: web.Response | None = None
+        self.url = ""
+
+    async def tell(self, _request: web.Request) -> web.Response:
+        """Answer as it was told to."""
+        self.asked += 1
+        return self.answer or web.Response(text=json.dumps({"keys": self.keys}))
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    provider = Provider()
+    app = web.Application()
+    app.router.add_get("/jwks", provider.tell)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}/jwks"
+    yield provider
+    await runner.cleanup()
+
+
+@pytest.fixture
+def _short_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_set, "_RETRY_S", 0.05)
+
+
+@asynccontextmanager
+async def reading(provider: Provider) -> AsyncIterator[Tokens]:
+    settings = {"emitter_secret": "x" * 16, "jwks_url": provider.url, "jwt_issuer": ISSUER}
+    tokens = Tokens(ServiceSettings.model_validate(settings))
+    running = asyncio.create_task(tokens.keys.run())
+    try:
+        yield tokens
+    finally:
+        running.cancel()
+
+
+async def is_known(tokens: Tokens, key_id: str) -> bool:
+    try:
+        await tokens.identify(signed(key_id))
+    except (BadToken, KeysAway):
+        return False
+    return True
+
+
+async def test_what_the_provider_signed_is_believed(provider: Provider) -> None:
+    """From the first token on, which waits for the keys; each key by its id and with its own algorithm."""
+    provider.keys = [rsa_key("one"), ec_key("two")]
+    async with reading(provider) as tokens:
+        assert (await tokens.identify(signed("one"))).subject == "ann"
+        other = token("bob", secret=_EC, algorithm="ES256", kid="two", iss=ISSUER)
+        assert (await tokens.identify(other)).subject == "bob"
+        assert provider.asked == 1
+
+
+async def test_a_public_key_signs_nothing(provider: Provider) -> None:
+    """RS/HS confusion: the public key, which everybody has, taken for a shared secret (RFC 8725, section 2.1)."""
+    pem = _RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    forged = signed_with_public(pem)
+    async with reading(provider) as tokens:
+        for bad in (forged, unsigned("ann", alg="none", kid="one"), signed("one", iss="https://evil.example")):
+            with pytest.raises(BadToken):
+                await tokens.identify(bad)
+
+
+async def test_a_secret_in_a_public_document_is_no_key(provider: Provider) -> None:
+    """Nor is a key that is meant for encryption: nothing of the sort is taken, and the others are."""
+    provider.keys = [
+        {"kty": "oct", "k": "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA", "kid": "one"},
+        rsa_key("two", use="enc"),
+        rsa_key("three"),
+    ]
+    async with reading(provider) as tokens:
+        assert (await tokens.identify(signed("three"))).subject == "ann"
+        for key_id in ("one", "two"):
+            with pytest.raises(BadToken):
+                await tokens.identify(signed(key_id))
+
+
+@pytest.mark.usefixtures("_short_rest")
+async def test_a_new_key_is_fetched_when_a_token_names_it(provider: Provider) -> None:
+    """A rotation needs no restart: what names the new key waits for it, what names the old one ends with it."""
+    async with reading(provider) as tokens:
+        await tokens.identify(signed("one"))
+        provider.keys = [rsa_key("new")]
+        await eventually(lambda: is_known(tokens, "new"), message="the new key is known")
+        assert not await is_known(tokens, "one")
+
+
+async def test_names_of_keys_that_are_made_up_do_not_reach_the_provider(provider: Provider) -> None:
+    """Whoever sends thousands of them has it asked once in ten seconds at the most."""
+    async with reading(provider) as tokens:
+        await tokens.identify(signed("one"))
+        for number in range(1_000):
+            with pytest.raises(BadToken):
+                await tokens.identify(signed(f"made up {number}"))
+        assert provider.asked == 1
+
+
+@pytest.mark.usefixtures("_short_rest")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: web.Response(status=500),
+        lambda: web.Response(text="<html>"),
+        lambda: web.Response(text="[]"),
+        lambda: web.Response(text='{"keys": []}'),
+        lambda: web.Response(text='{"keys": [7, {}, {"kty": "RSA"}]}'),
+        lambda: web.Response(text=" " * 300_000),
+        lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
+    ],
+)
+async def test_a_provider_that_fails_takes_no_known_key_away(provider: Provider, answer: Any) -> None:
+    """What was fetched once stays good while the provider is away or talks nonsense."""
+    async with reading(provider) as tokens:
+        await tokens.identify(signed("one"))
+        provider.answer = answer()
+        before = provider.asked
+
+        async def asked_again() -> bool:
+            return not await is_known(tokens, "another") and provider.asked > before
+
+        await eventually(asked_again, message="the provider is asked again")
+        assert (await tokens.identify(signed("one"))).subject == "ann"
+
+
+async def test_without_any_key_nobody_is_refused_for_good(provider: Provider) -> None:
+    """A provider that was never reached: the token may be good, so it is not called bad."""
+    provider.answer = web.Response(status=503)
+    async with reading(provider) as tokens:
+        with pytest.raises(KeysAway):
+            await tokens.identify(signed("one"))

@@ -1,0 +1,256 @@
+"""Who may do what: every call and every socket event, with every kind of token. Each cell is asserted."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api_service.app import create_app as create_api
+from api_service.settings import Settings as ApiSettings
+from shared.emitter_api import EMIT_PATH, EVENTS_PATH, POSITION_PATH
+from tests.integration.emitter import SECRET, Emitter
+from tests.mongod import Mongod, unused_database
+from tests.tokens import JWT_SECRET, bad_tokens, token
+from ws_service.app import create_app as create_emitter
+from ws_service.settings import Settings as EmitterSettings
+
+PREVIOUS_SECRET = "the secret before the rotation"
+SECRETS = {"the secret": SECRET, "the previous secret": PREVIOUS_SECRET}
+ID = "0" * 24
+SCOPES = ("products:read", "products:write", "messages:send", "operate")
+
+
+def callers() -> dict[str, str | None]:
+    """Return what a caller may show, by what it is; all scopes for those whose token is bad."""
+    every = " ".join(SCOPES)
+    return {
+        "nobody": None,
+        **bad_tokens(scope=every),
+        "no scope": token("ann"),
+        **{scope: token("ann", scope=scope) for scope in SCOPES},
+    }
+
+
+CALLERS = tuple(callers())
+BAD = tuple(bad_tokens())
+
+
+class Call(NamedTuple):
+    """A call, and what it takes: a scope, or nothing."""
+
+    method: str
+    path: str
+    takes: str | None
+    body: Any = None
+
+
+READS = [
+    Call("GET", "/products", "products:read"),
+    Call("GET", f"/products/{ID}", "products:read"),
+    Call("GET", "/events", "products:read"),
+]
+API_CALLS = [
+    Call("POST", "/products", "products:write", {"name": "a", "price": "1"}),
+    Call("POST", "/products/batch", "products:write", {"items": []}),
+    Call("PATCH", f"/products/{ID}", "products:write", {"name": "b"}),
+    Call("DELETE", f"/products/{ID}", "products:write"),
+    Call("POST", "/messages", "messages:send", {"event": "a", "to": ["user:ann"]}),
+    *[Call("GET", path, None) for path in ("/livez", "/readyz", "/metrics")],
+]
+SOCKETS = "/websocket-service"
+EMITTER_CALLS = [
+    Call("POST", EVENTS_PATH, "secret", {"epoch": "e1", "events": []}),
+    Call("GET", POSITION_PATH, "secret"),
+    Call("POST", EMIT_PATH, "secret", {"event": "a"}),
+    Call("GET", "/connections", "operate"),
+    Call("POST", "/drain", "operate"),
+    Call("POST", "/rebalance", "operate", {"target": 100}),
+    *[Call("GET", path, None) for path in ("/livez", "/readyz", "/metrics", f"{SOCKETS}/assign", f"{SOCKETS}/raw")],
+    Call("OPTIONS", f"{SOCKETS}/sse", None),
+]
+# Read in tests of their own: a stream has no end to wait for.
+EMITTER_STREAMS = {("GET", f"{SOCKETS}/sse")}
+
+
+def expected(takes: str | None, caller: str) -> int | None:
+    """Return the status that refuses a caller; None where it is let through."""
+    if takes is None or caller == takes:
+        return None
+    return 401 if caller == "nobody" or caller in BAD else 403
+
+
+def routes(app: FastAPI) -> set[tuple[str, str]]:
+    """Return the method and the path of each endpoint that there is."""
+    return {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
+
+
+def api_settings(url: str, **fields: Any) -> ApiSettings:
+    given = {"instance": "api", "emitter_url": "http://127.0.0.1:1", "emitter_secret": "a secret of the tests"}
+    return ApiSettings.model_validate({**given, "mongo_url": url, "jwt_secret": JWT_SECRET, **fields})
+
+
+@pytest.fixture(scope="module", params=["public reading", "closed reading"])
+async def api(mongod: Mongod, request: pytest.FixtureRequest) -> AsyncIterator[tuple[httpx.AsyncClient, bool]]:
+    """A product API that demands tokens, and whether reading takes one."""
+    database = unused_database()
+    is_closed = request.param == "closed reading"
+    app = create_api(api_settings(mongod.url(database), public_read=not is_closed))
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        yield http, is_closed
+    await mongod.drop(database)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_each_call_of_the_api_takes_its_scope(api: tuple[httpx.AsyncClient, bool], caller: str) -> None:
+    """No token: 401 that asks for one. One that proves nothing: 401. One without the scope: 403 that names it."""
+    http, is_closed = api
+    for call in [*API_CALLS, *READS]:
+        takes = call.takes if is_closed or call not in READS else None
+        answer = await http.request(call.method, call.path, headers=_header(callers()[caller]), json=call.body)
+        status = expected(takes, caller)
+        if status is None:
+            assert answer.status_code not in {401, 403}, (call, answer.text)
+            continue
+        assert answer.status_code == status, (call, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+        assert (str(call.takes) in answer.text) is (status == 403 or caller == "nobody")
+
+
+def test_the_matrix_has_every_call_of_the_api() -> None:
+    """A new endpoint is not forgotten."""
+    app = create_api(api_settings("mongodb://127.0.0.1:1/none"))
+    listed = {(call.method, call.path.replace(ID, "{product_id}")) for call in [*API_CALLS, *READS]}
+    assert routes(app) == listed
+
+
+@pytest.fixture
+async def emitter() -> AsyncIterator[Emitter]:
+    settings = {"auth": "jwt", "jwt_secret": JWT_SECRET, "emitter_secret_previous": PREVIOUS_SECRET}
+    async with Emitter.running(**settings) as emitter:
+        await emitter.open()
+        yield emitter
+
+
+@pytest.mark.parametrize("caller", [*CALLERS, *SECRETS])
+async def test_each_internal_call_takes_the_secret_or_its_scope(emitter: Emitter, caller: str) -> None:
+    """A token is no secret: only what operators do can be done with one, and only with the scope for it."""
+    shown = {**callers(), **SECRETS}[caller]
+    for call in EMITTER_CALLS:
+        async with httpx.AsyncClient(base_url=f"http://{emitter.address}", trust_env=False) as http:
+            answer = await http.request(call.method, call.path, headers=_header(shown), json=call.body)
+        if call.takes == "secret":
+            status = None if caller in SECRETS else 401
+        else:
+            status = None if caller in SECRETS else expected(call.takes, caller)
+        if status is None:
+            assert answer.status_code not in {401, 403}, (call, answer.text)
+        else:
+            assert answer.status_code == status, (call, answer.text)
+
+
+def test_the_matrix_has_every_call_of_the_emitter() -> None:
+    """A new endpoint is not forgotten."""
+    app = create_emitter(EmitterSettings.model_validate({"emitter_secret": SECRET, "jwt_secret": JWT_SECRET}))
+    listed = {(call.method, call.path) for call in EMITTER_CALLS}
+    assert routes(app.other_asgi_app) == listed | EMITTER_STREAMS
+
+
+def _header(shown: str | None) -> Mapping[str, str]:
+    return {} if shown is None else {"Authorization": f"Bearer {shown}"}
+
+
+# Topics, and what they take.
+TOPICS = {
+    "products": "products:read",
+    "category:toys": "products:read",
+    "chat:lobby": None,
+    "orders:all": "messages:send",
+    "inbox:ann": "ann",
+    "inbox:bob": "bob",
+}
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[Emitter]:
+    settings = {
+        "auth": "jwt",
+        "jwt_secret": JWT_SECRET,
+        "public_read": False,
+        "client_topics": ["chat:*", "orders:*", "inbox:*"],
+        "topic_rules": {"orders:*": "messages:send", "inbox:*": "sub"},
+    }
+    async with Emitter.running(**settings) as emitter:
+        await emitter.open()
+        yield emitter
+
+
+def on_topic(takes: str | None, caller: str) -> int | None:
+    """Return the status with which a caller is refused a topic; the tokens are all of ann."""
+    if takes == "ann" and caller not in {"nobody", *BAD}:
+        return None
+    return expected(takes, caller)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_each_topic_takes_its_token_at_the_handshake(guarded: Emitter, caller: str) -> None:
+    """Socket.IO, server-sent events and plain websockets alike. A bad token is refused wherever it is shown."""
+    shown = callers()[caller]
+    for topic, takes in TOPICS.items():
+        status = 401 if caller in BAD else on_topic(takes, caller)
+        auth = {"topics": [topic]} if shown is None else {"topics": [topic], "token": shown}
+        async with guarded.client(auth) as client:
+            if status is None:
+                await client.welcome()
+            else:
+                assert (await client.refused())["data"]["status"] == status
+        address = f"http://{guarded.address}{SOCKETS}/sse?topics={topic}"
+        async with (
+            httpx.AsyncClient(trust_env=False) as http,
+            http.stream("GET", address, headers=_header(shown)) as answer,
+        ):
+            assert answer.status_code == (status or 200), (topic, caller)
+
+
+@pytest.mark.parametrize("caller", [caller for caller in CALLERS if caller not in BAD])
+@pytest.mark.parametrize("event", ["subscribe", "publish"])
+async def test_each_event_takes_the_token_of_its_topic(guarded: Emitter, event: str, caller: str) -> None:
+    """What may not be heard may neither be asked for later nor talked on."""
+    shown = callers()[caller]
+    async with guarded.client({"topics": ["chat:other"], **({} if shown is None else {"token": shown})}) as client:
+        await client.welcome()
+        for topic, takes in TOPICS.items():
+            status = on_topic(takes, caller)
+            if event == "subscribe":
+                answer = await client.call("subscribe", {"topics": [topic]})
+                await client.call("unsubscribe", {"topics": [topic]})
+            else:
+                answer = await client.call("publish", {"topic": topic, "event": "hello", "payload": 1})
+                # The products are nobody's to talk of.
+                status = 403 if takes == "products:read" else status
+            assert answer.get("error", {}).get("status") == status, (topic, answer)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_a_socket_becomes_who_its_token_says(guarded: Emitter, caller: str) -> None:
+    """`authenticate` takes any token that is good, and no other."""
+    shown = callers()[caller]
+    async with guarded.client({"topics": ["chat:lobby"]}) as client:
+        await client.welcome()
+        answer = await client.call("authenticate", {} if shown is None else {"token": shown})
+        if caller == "nobody":
+            assert answer["error"]["status"] == 422
+        elif caller in BAD:
+            assert answer["error"]["status"] == 401
+        else:
+            assert answer["user"] == "ann"
+
+
+def test_the_matrix_has_every_event_of_the_sockets() -> None:
+    """A new event is not forgotten."""
+    app = create_emitter(EmitterSettings.model_validate({"emitter_secret": SECRET, "jwt_secret": JWT_SECRET}))
+    known = set(app.other_asgi_app.state.sockets.server.handlers["/"])
+    assert known == {"subscribe", "unsubscribe", "publish", "authenticate", "*"}
