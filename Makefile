@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
 IMAGES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storecast/images
 
-.PHONY: help install run test test-images check format bench soak chaos scale lock clean
+.PHONY: help install run test test-images check format bench soak chaos scale fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -57,6 +57,10 @@ soak: install ## have clients come and go, and watch the emitter's memory: make 
 chaos: install tests/node_modules/.installed ## break the running system at random: make chaos EMITTERS=3 SECONDS=300 SEED=1
 	@$(DEBIAN_PACKAGES) nginx-light redis-server libcurl4
 	$(BIN)/python -m tests.chaos --emitters $(or $(EMITTERS),1) --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED))
+
+fuzz: install ## send both services all that their OpenAPI documents allow, and what they do not: make fuzz CASES=10000
+	@$(DEBIAN_PACKAGES) nginx-light libcurl4
+	$(BIN)/python -m tests.fuzz --cases $(or $(CASES),10000) $(if $(SEED),--seed $(SEED))
 
 scale: install tests/node_modules/.installed ## thousands of clients on three emitters: make scale ONLY=rolling,devices
 	@$(DEBIAN_PACKAGES) haproxy redis-server libcurl4

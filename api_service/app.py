@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from pymongo.errors import DuplicateKeyError
 
 from api_service import health
+from api_service.browsers import add_browser_rules
 from api_service.database import open_database
 from api_service.errors import DatabaseUnavailable, add_error_handlers
 from api_service.feed import endpoints as events
@@ -25,24 +27,42 @@ from api_service.relay.emitter_client import EmitterClient
 from api_service.schema import prepare_schema
 from api_service.settings import Settings
 from shared.errors import StartupError
+from shared.identity.identity import PRODUCTS_READ
 from shared.identity.tokens import Tokens
 from shared.loop_lag import LoopLag
+from shared.openapi import describe, without_token
 from shared.requests import Requests
+
+
+class _Api(FastAPI):
+    """FastAPI, with a document that says what is true."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if not self.openapi_schema:
+            self.openapi_schema = describe(super().openapi())
+            if self.state.settings.public_read:
+                without_token(self.openapi_schema, PRODUCTS_READ)
+        return self.openapi_schema
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Nothing is connected before its lifespan begins."""
-    app = FastAPI(
+    app = _Api(
         title="Storecast product API",
         version="1",
         lifespan=_lifespan,
         redirect_slashes=False,
+        # FastAPI's own pages run scripts from elsewhere, which could read the tokens that this origin's page keeps.
+        docs_url=None,
+        redoc_url=None,
         # Nothing here collects it: /metrics is what there is.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.tokens = Tokens(settings)
     app.add_middleware(BodyLimit)
+    add_browser_rules(app, settings)
     app.add_middleware(Requests, binds_id=True)
     add_error_handlers(app)
     # Reading first: what it has no method for is answered by the other.

@@ -13,6 +13,7 @@ from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.identity import PRODUCTS_READ, Identity
 from shared.identity.tokens import Tokens
+from shared.openapi import BEARER
 
 
 def guarded_router(scope: str, **options: Any) -> APIRouter:
@@ -30,8 +31,8 @@ def guarded_router(scope: str, **options: Any) -> APIRouter:
             return guarded
 
     # For the documentation alone.
-    bearer = HTTPBearer(auto_error=False, scheme_name="token", bearerFormat="JWT", description=f"scope: {scope}")
-    return APIRouter(route_class=Guarded, dependencies=[Security(bearer)], **options)
+    bearer = HTTPBearer(auto_error=False, scheme_name=BEARER, bearerFormat="JWT", description="its `scope` counts")
+    return APIRouter(route_class=Guarded, dependencies=[Security(bearer, scopes=[scope])], **options)
 
 
 async def _caller(request: Request) -> str:

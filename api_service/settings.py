@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from shared.origins import Origin
 from shared.settings import HTTP_URL, ServiceSettings, is_loopback
 
 
@@ -16,6 +17,8 @@ class Settings(ServiceSettings):
     mongo_url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/storecast")
     # One, or several with commas: the next one is called when one does not answer.
     emitter_url: str = "http://127.0.0.1:9000"
+    # Origins whose pages may call, as a JSON list; empty: pages of the API's own origin only.
+    allowed_origins: tuple[Origin, ...] = ()
     # The event log keeps so much in any case, and more while the emitter has not taken it, up to the cap.
     retention_hours: Annotated[float, Field(gt=0)] = 24
     retention_events: Annotated[int, Field(ge=1)] = 1_000_000

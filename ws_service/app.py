@@ -4,15 +4,19 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 from fastapi import FastAPI
 
+from shared.emitter_api import Batch, Message
 from shared.identity.tokens import Tokens
+from shared.openapi import describe
 from shared.requests import Requests
 from ws_service import health
 from ws_service.balancing import endpoints as balancing
 from ws_service.balancing.assign import Assigner
 from ws_service.balancing.balancer import Balancer
+from ws_service.balancing.endpoints import Target
 from ws_service.census import endpoints as census
 from ws_service.census.census import Census
 from ws_service.cluster.cluster import Cluster
@@ -37,13 +41,23 @@ from ws_service.sockets.access import Access
 from ws_service.sockets.sockets import Sockets
 
 
+class _Emitter(FastAPI):
+    """FastAPI, with a document that says what is true."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if not self.openapi_schema:
+            self.openapi_schema = describe(super().openapi(), (Batch, Message, Target))
+        return self.openapi_schema
+
+
 def create_app(settings: Settings) -> SocketApp:
     """Build the application. Nothing is connected before its lifespan begins, and a lone emitter connects to nothing.
 
     Raises:
         StartupError: a setting cannot be right.
     """
-    app = FastAPI(title="Storecast emitter", version="1", lifespan=_lifespan, redirect_slashes=False)
+    app = _Emitter(title="Storecast emitter", version="1", lifespan=_lifespan, redirect_slashes=False)
     app.state.settings = settings
     app.state.hub = Hub(History(settings.history_events, settings.history_bytes), Subscriptions())
     _join_the_others(app, settings, app.state.hub)

@@ -3,7 +3,8 @@
 import hmac
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
@@ -11,6 +12,7 @@ from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.identity import ANYONE, OPERATE
 from shared.identity.tokens import Tokens
+from shared.openapi import BEARER
 from shared.problems import invalid_fields, summary
 from ws_service.errors import BodyTooLarge, Forbidden, Malformed, Unauthorized, Unavailable
 from ws_service.settings import Settings
@@ -19,6 +21,9 @@ from ws_service.settings import Settings
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 Authorization = Annotated[str, Header(include_in_schema=False)]
+
+# For the documentation alone.
+_BEARER = Security(HTTPBearer(auto_error=False, scheme_name=BEARER, description="the emitter secret, or a token"))
 
 
 # Coroutines, although the first does not wait: a plain function would be sent to a thread, for every request.
@@ -66,6 +71,12 @@ async def bounded_body(request: Request) -> bytes:
         raise Malformed("the caller went away in the middle of the body") from None
     return bytes(body)
 
+
+SERVICES = [_BEARER, Depends(require_secret)]
+"""What the calls of the API replicas depend on."""
+
+OPERATORS = [_BEARER, Depends(require_operator)]
+"""What the calls of operators depend on."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Body = Annotated[bytes, Depends(bounded_body)]

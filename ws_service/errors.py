@@ -12,11 +12,13 @@ CallError
 from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.identity.bearer import CHALLENGE
-from shared.problems import CONTENT_TYPE, FieldError, problem
+from shared.openapi import WRONG_METHOD, allowed_methods
+from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
 
 
 class CallError(HTTPException):
@@ -74,15 +76,25 @@ class Unavailable(CallError):
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
 
-    async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
+    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  # as registered below
         fields = error.errors if isinstance(error, CallError) else ()
-        body = problem(error.status_code, error.detail, fields)
-        return JSONResponse(body, error.status_code, error.headers, CONTENT_TYPE)
+        headers = dict(error.headers or {})
+        # Starlette knows the methods of one route only.
+        if error.status_code == WRONG_METHOD and (methods := allowed_methods(app.openapi(), request.url.path)):
+            headers["Allow"] = methods
+        return JSONResponse(problem(error.status_code, error.detail, fields), error.status_code, headers, CONTENT_TYPE)
+
+    async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  # as registered below
+        # FastAPI puts the part of the request first; a caller knows its own request.
+        fields = field_errors({**each, "loc": each["loc"][1:]} for each in error.errors())
+        return JSONResponse(problem(Malformed.status, summary(fields), fields), Malformed.status, None, CONTENT_TYPE)
 
     async def on_bug(_request: Request, _error: Exception) -> JSONResponse:
         # The server logs the traceback; the caller learns nothing of our insides.
         return JSONResponse(problem(500, "this is a fault of ours, and it is logged"), 500, media_type=CONTENT_TYPE)
 
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(Exception, on_bug)

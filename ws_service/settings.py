@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 
+from shared.origins import Origin
 from shared.settings import ServiceSettings, check_secret
 
 # RFC 6749, section 3.3.
@@ -18,7 +19,7 @@ class Settings(ServiceSettings):
     # The secret before a rotation, for the API replicas that still have it.
     emitter_secret_previous: SecretStr = SecretStr("")
     # Origins whose pages may connect, as a JSON list; empty: pages of the emitter's own origin only.
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     # Shorter than the 60 s after which proxies cut an idle connection.
     ping_interval_ms: Annotated[int, Field(ge=10, le=55_000)] = 25_000
     ping_timeout_ms: Annotated[int, Field(ge=10, le=120_000)] = 20_000

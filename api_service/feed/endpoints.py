@@ -21,7 +21,12 @@ class EventsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     after: Annotated[
-        str | None, Field(max_length=100, description="the offset of the last event you have; none: the oldest kept")
+        str | None,
+        Field(
+            max_length=100,
+            description="the offset of the last event you have; none: the oldest kept",
+            json_schema_extra={"pattern": "^[^:]+:[0-9]{1,18}$"},
+        ),
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
@@ -36,7 +41,7 @@ class EventsPage(BaseModel):
 router = guarded_router(PRODUCTS_READ, tags=["events"])
 
 
-@router.get("/events")
+@router.get("/events", responses={410: {}})
 async def list_events(query: Annotated[EventsQuery, Query()], request: Request) -> EventsPage:
     """Return the committed changes after an offset, in commit order; 410 if the log does not reach back to it."""
     database: Database = request.app.state.database

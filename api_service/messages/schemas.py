@@ -21,7 +21,12 @@ def _check_recipient(recipient: str) -> str:
     return recipient
 
 
-Recipient = Annotated[str, Field(max_length=_MAX_LENGTH), AfterValidator(_check_recipient)]
+# For the documentation: what is wrong is said in better words than a pattern's.
+_PATTERN = r"^((user|device):[A-Za-z0-9._@-]{1,100}|topic:(?!user:|device:)[a-z][a-z0-9-]*(:[A-Za-z0-9_.@:-]+)?)$"
+
+Recipient = Annotated[
+    str, Field(max_length=_MAX_LENGTH, json_schema_extra={"pattern": _PATTERN}), AfterValidator(_check_recipient)
+]
 
 
 class Message(BaseModel):

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
 from api_service.page.headers import FILE_HEADERS, page_headers
+from api_service.page.reference import reference
 
 STATIC = Path(__file__).parent / "static"
 
@@ -26,12 +27,22 @@ class PageSettings(Protocol):
     def socket_path(self) -> str:
         """The path of the sockets at that origin."""
 
+    @property
+    def auth(self) -> str:
+        """Whether callers show tokens, or `off`."""
+
+    @property
+    def public_read(self) -> bool:
+        """Whether anybody may read."""
+
 
 class PageConfig(BaseModel):
     """What the page asks for before it connects."""
 
     socket_url: str
     socket_path: str
+    writing_takes_token: bool
+    reading_takes_token: bool
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -41,11 +52,22 @@ async def read_page(request: Request) -> FileResponse:
 
 
 @router.get("/config.json")
-async def read_config(request: Request, response: Response) -> PageConfig:
-    """Tell the page where the sockets are."""
-    response.headers["Cache-Control"] = "no-store"
+async def read_config(request: Request) -> PageConfig:
+    """Tell the page where the sockets are, and what takes a token."""
     settings = _settings(request)
-    return PageConfig(socket_url=settings.public_ws_url, socket_path=settings.socket_path)
+    has_tokens = settings.auth != "off"
+    return PageConfig(
+        socket_url=settings.public_ws_url,
+        socket_path=settings.socket_path,
+        writing_takes_token=has_tokens,
+        reading_takes_token=has_tokens and not settings.public_read,
+    )
+
+
+@router.get("/docs")
+async def read_reference(request: Request) -> HTMLResponse:
+    """Show people the calls of the API."""
+    return HTMLResponse(reference(request.app.openapi()), headers=page_headers(public_ws_url=""))
 
 
 def static_files() -> StaticFiles:

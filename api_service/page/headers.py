@@ -4,10 +4,27 @@ from urllib.parse import urlsplit
 
 _SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
+# What browsers could let a page do, and a catalogue has no use for.
+_UNUSED_FEATURES = (
+    "accelerometer",
+    "browsing-topics",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "publickey-credentials-get",
+    "serial",
+    "usb",
+)
+
 FILE_HEADERS = {
     # Kept, but asked for again each time: after an upgrade no old module meets a new one.
     "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -15,21 +32,29 @@ def page_headers(public_ws_url: str) -> dict[str, str]:
     """Build the headers of the HTML document; `public_ws_url` is empty where the emitter shares the page's origin."""
     return FILE_HEADERS | {
         "Content-Security-Policy": content_security_policy(public_ws_url),
-        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _UNUSED_FEATURES),
     }
 
 
 def content_security_policy(public_ws_url: str) -> str:
-    """Allow our own files and the socket's origin, and no markup made from strings (CSP Level 3, Trusted Types)."""
+    """Allow our own files and the socket's origin, and no markup made from strings (CSP Level 3, Trusted Types).
+
+    A token stands in the tab's storage, where any script of this origin could read it.
+    """
     return "; ".join(
         (
-            "default-src 'self'",
+            # Nothing is allowed that is not named.
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
             " ".join(("connect-src 'self'", *socket_sources(public_ws_url))),
-            "object-src 'none'",
             "base-uri 'none'",
-            "form-action 'self'",
+            # The forms are scripts': sent by the browser, what was typed would stand in a URL, a token too.
+            "form-action 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
         )
     )
 

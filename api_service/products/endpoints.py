@@ -86,7 +86,13 @@ reading = guarded_router(PRODUCTS_READ, prefix=PATH, tags=["products"])
 writing = guarded_router(PRODUCTS_WRITE, prefix=PATH, tags=["products"])
 
 
-@writing.post("", status_code=201, response_model=Product, dependencies=[Depends(_require_json)])
+@writing.post(
+    "",
+    status_code=201,
+    response_model=Product,
+    dependencies=[Depends(_require_json)],
+    responses={200: {"model": Product}, 415: {}},
+)
 async def create(draft: ProductDraft, caller: Caller, service: Service, idempotency_key: Key = None) -> Response:
     """Create a product: 201, or 200 with the product that the same Idempotency-Key made before."""
     product, new = await service.create(draft, caller, idempotency_key)
@@ -97,7 +103,13 @@ async def create(draft: ProductDraft, caller: Caller, service: Service, idempote
     return response
 
 
-@writing.post("/batch", status_code=207, dependencies=[Depends(_require_json)], response_model_exclude_none=False)
+@writing.post(
+    "/batch",
+    status_code=207,
+    dependencies=[Depends(_require_json)],
+    response_model_exclude_none=False,
+    responses={415: {}},
+)
 async def create_batch(batch: Batch, caller: Caller, service: Service) -> BatchResults:
     """Create up to 1,000 products; each item has a result of its own."""
     return BatchResults(results=await service.create_many(batch.items, caller))
@@ -109,7 +121,7 @@ async def list_products(query: Annotated[PageQuery, Query()], service: Service) 
     return await service.page(limit=query.limit, cursor=query.cursor, category=query.category, q=query.q)
 
 
-@reading.get("/{product_id}", name="read")
+@reading.get("/{product_id}", name="read", responses={404: {}})
 async def read(product_id: Id, response: Response, service: Service) -> Product:
     """Return one product with its ETag."""
     product = await service.read(product_id)
@@ -117,7 +129,7 @@ async def read(product_id: Id, response: Response, service: Service) -> Product:
     return product
 
 
-@writing.patch("/{product_id}", dependencies=[Depends(_require_json)])
+@writing.patch("/{product_id}", dependencies=[Depends(_require_json)], responses={404: {}, 412: {}, 415: {}})
 async def patch(
     product_id: Id,
     changes: Annotated[dict[str, JsonValue], Body(examples=[{"price": "19.90", "stock": None}])],
@@ -131,7 +143,7 @@ async def patch(
     return product
 
 
-@writing.delete("/{product_id}", status_code=204)
+@writing.delete("/{product_id}", status_code=204, responses={404: {}})
 async def delete(product_id: Id, service: Service) -> None:
     """Remove a product."""
     await service.delete(product_id)

@@ -1,18 +1,24 @@
 """The page's files: that they are whole, that they are served as they should be, and what their logic does alone."""
 
+import contextlib
 import re
 import subprocess
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
-from api_service.page.endpoints import STATIC, router, static_files
+from api_service.app import create_app
+from api_service.page.endpoints import STATIC
 from api_service.page.headers import content_security_policy
+from api_service.page.reference import reference
+from api_service.settings import Settings
+from tests.tokens import JWT_SECRET
 from tests.tools import require
 
 HERE = Path(__file__).parent
@@ -26,20 +32,22 @@ def node() -> str:
     return require("node", "install Node.js 20 or later")
 
 
-@pytest.fixture
-def app() -> FastAPI:
-    """The page alone, without the rest of the API."""
-    app = FastAPI()
-    app.state.settings = SimpleNamespace(public_ws_url="", socket_path="/websocket-service")
-    app.include_router(router)
-    app.mount("/static", static_files())
-    return app
+def api(**settings: Any) -> FastAPI:
+    """Return an API that is not started: its page is there all the same."""
+    given = {"emitter_secret": SecretStr("a secret of the tests"), "jwt_secret": SecretStr(JWT_SECRET)}
+    return create_app(Settings.model_validate({**given, **settings}))
 
 
-@pytest.fixture
-async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the page."""
+@contextlib.asynccontextmanager
+async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page") as client:
+        yield client
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the page."""
+    async with client_of(api()) as client:
         yield client
 
 
@@ -71,10 +79,13 @@ def test_logic(node: str, tests: Path) -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_modules_import_only_what_is_there(module: Path) -> None:
-    """Without a build step nothing else would notice a module that is missing."""
-    imported = re.findall(r'^(?:import|export) .*from "(\./[^"]+)"', module.read_text(), re.MULTILINE)
+    """Without a build step nothing else would notice a module, or a name in it, that is missing."""
+    imported = re.findall(r'^import \{ (.*) \} from "\./([^"]+)"', module.read_text(), re.MULTILINE)
 
-    assert all((STATIC / name).is_file() for name in imported), imported
+    for names, file in imported:
+        there = (STATIC / file).read_text()
+        for name in names.split(", "):
+            assert file.startswith("vendor/") or re.search(rf"^export .*\b{name}\b", there, re.MULTILINE), (file, name)
 
 
 async def test_everything_the_document_names_is_served(http: httpx.AsyncClient) -> None:
@@ -89,24 +100,89 @@ async def test_everything_the_document_names_is_served(http: httpx.AsyncClient) 
     assert responses["/static/style.css"].headers["Content-Type"].startswith("text/css")
 
 
-async def test_the_document_has_nothing_its_own_policy_refuses(http: httpx.AsyncClient) -> None:
-    """Neither script nor style stands inside the document."""
-    response = await http.get("/")
-    directives = response.headers["Content-Security-Policy"].split("; ")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_documents_have_nothing_their_own_policy_refuses(http: httpx.AsyncClient, path: str) -> None:
+    """Neither script nor style stands inside a document, and nothing comes from elsewhere."""
+    response = await http.get(path)
 
-    assert "default-src 'self'" in directives
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", response.text)
+    assert not re.search(r'(?:href|src)="(?!/)', response.text)
 
 
-async def test_the_document_is_guarded(http: httpx.AsyncClient) -> None:
-    """A browser may not guess types, tell others where the reader was, or keep the document without asking."""
-    response = await http.head("/")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_documents_are_guarded(http: httpx.AsyncClient, path: str) -> None:
+    """Nothing is allowed that is not named; no other page frames it, opens it to read it, or learns where one was."""
+    headers = (await http.get(path)).headers
 
-    assert response.status_code == HTTPStatus.OK
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.headers["Referrer-Policy"] == "same-origin"
-    assert response.headers["Cache-Control"] == "no-cache"
+    directives = dict(each.split(" ", 1) for each in headers["Content-Security-Policy"].split("; "))
+    assert directives == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["Cache-Control"] == "no-cache"
+
+
+async def test_the_document_may_be_asked_for_its_headers(http: httpx.AsyncClient) -> None:
+    """Monitors and proxies do."""
+    assert (await http.head("/")).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/livez"),
+        ("GET", "/config.json"),
+        ("GET", "/openapi.json"),
+        ("GET", "/products/none"),
+        ("POST", "/products"),
+        ("GET", "/none"),
+        ("PUT", "/livez"),
+    ],
+)
+async def test_answers_are_guarded(http: httpx.AsyncClient, method: str, path: str) -> None:
+    """What is data is never taken for a document or a script, never embedded by another origin, and kept by nobody."""
+    headers = (await http.request(method, path)).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_the_reference_has_every_call(http: httpx.AsyncClient) -> None:
+    """With what it takes and an example, without a script of anybody: FastAPI's own pages load them from elsewhere."""
+    page = (await http.get("/docs")).text
+    document = (await http.get("/openapi.json")).json()
+
+    for path, operations in document["paths"].items():
+        for method in operations:
+            assert f"<code>{method.upper()} {path}</code>" in page
+    assert "<code>products:write</code>" in page
+    assert "&quot;name&quot;: &quot;Moka pot&quot;" in page
+    assert "<script" not in page
+    assert (await http.get("/redoc")).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_the_reference_shows_markup_as_text() -> None:
+    """Whatever a description says."""
+    operation = {"description": "<b>", "parameters": [{"name": "<i>", "in": "query"}], "responses": {"200": {}}}
+    page = reference({"info": {"title": "<u>"}, "paths": {"/<s>": {"get": operation}}})
+
+    assert not re.search(r"<[bius]>", page)
+    assert page.count("&lt;") == 5
 
 
 async def test_files_are_sent_again_only_when_they_changed(http: httpx.AsyncClient) -> None:
@@ -126,15 +202,33 @@ async def test_nothing_else_is_served(http: httpx.AsyncClient, path: str) -> Non
     assert (await http.get(path)).status_code == HTTPStatus.NOT_FOUND
 
 
-async def test_the_page_is_told_where_the_sockets_are(app: FastAPI, http: httpx.AsyncClient) -> None:
+async def test_the_page_is_told_where_the_sockets_are() -> None:
     """An empty address means the page's own origin; the answer is never kept."""
-    same = await http.get("/config.json")
-    app.state.settings = SimpleNamespace(public_ws_url="https://live.example.com", socket_path="/ws")
-    other = await http.get("/config.json")
+    async with client_of(api()) as http:
+        same = await http.get("/config.json")
+    async with client_of(api(public_ws_url="https://live.example.com", socket_path="/ws")) as http:
+        other = (await http.get("/config.json")).json()
 
-    assert same.json() == {"socket_url": "", "socket_path": "/websocket-service"}
-    assert other.json() == {"socket_url": "https://live.example.com", "socket_path": "/ws"}
+    assert (same.json()["socket_url"], same.json()["socket_path"]) == ("", "/websocket-service")
+    assert (other["socket_url"], other["socket_path"]) == ("https://live.example.com", "/ws")
     assert same.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("settings", "writing", "reading"),
+    [
+        ({}, True, False),
+        ({"public_read": False}, True, True),
+        ({"auth": "off"}, False, False),
+        ({"auth": "off", "public_read": False}, False, False),
+    ],
+)
+async def test_the_page_is_told_what_takes_a_token(settings: dict[str, Any], *, writing: bool, reading: bool) -> None:
+    """So that it asks for one only where one is of use."""
+    async with client_of(api(**settings)) as http:
+        config = (await http.get("/config.json")).json()
+
+    assert (config["writing_takes_token"], config["reading_takes_token"]) == (writing, reading)
 
 
 @pytest.mark.parametrize(

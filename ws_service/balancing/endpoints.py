@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.openapi import reference_to
 from ws_service.balancing.assign import Assigner
 from ws_service.balancing.balancer import Balancer
-from ws_service.calls import Body, parse, require_operator
+from ws_service.calls import OPERATORS, Body, parse
 from ws_service.cluster.heart import beat_of
 from ws_service.cluster.nodes import Nodes, State
 from ws_service.engine.engine import Engine
@@ -16,7 +17,7 @@ from ws_service.engine.requests import EngineRequest
 from ws_service.errors import Unavailable
 from ws_service.node import Node
 
-operations = APIRouter(dependencies=[Depends(require_operator)], tags=["operations"])
+operations = APIRouter(dependencies=OPERATORS, tags=["operations"])
 public = APIRouter(tags=["sockets"])
 
 
@@ -52,7 +53,7 @@ async def drain(request: Request) -> Shedding:
     return Shedding(state=node.state, connections=node.connections, shedding=node.connections)
 
 
-@operations.post("/rebalance", status_code=202)
+@operations.post("/rebalance", status_code=202, openapi_extra=reference_to(Target))
 async def rebalance(body: Body, request: Request) -> Shedding:
     """Send clients to other emitters at an even pace until `target` are left."""
     node: Node = request.app.state.node
@@ -61,7 +62,7 @@ async def rebalance(body: Body, request: Request) -> Shedding:
     return Shedding(state=node.state, connections=node.connections, shedding=shedding)
 
 
-@public.get("/assign", response_model=Assigned)
+@public.get("/assign", response_model=Assigned, responses={307: {}, 503: {}})
 async def assign(request: Request, *, redirect: bool = False) -> Response:
     """Name the least loaded emitter; with `redirect=1` send the client there."""
     state = request.app.state

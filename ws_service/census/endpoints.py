@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
-from ws_service.calls import require_operator
+from ws_service.calls import OPERATORS
 from ws_service.census.census import Census, Connections
 
-router = APIRouter(dependencies=[Depends(require_operator)], tags=["operations"])
+router = APIRouter(dependencies=OPERATORS, tags=["operations"])
 
 Name = Annotated[str, Query(min_length=1, max_length=200)]
 

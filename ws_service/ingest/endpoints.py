@@ -1,22 +1,23 @@
 """`POST /events`, `GET /events/position`: where the relay hands over what was committed."""
 
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from shared.emitter_api import EVENTS_PATH, POSITION_PATH, Batch, EmitterPosition
 from shared.journey import log_events
+from shared.openapi import reference_to
 from ws_service import metrics
-from ws_service.calls import Body, parse, require_secret
+from ws_service.calls import SERVICES, Body, parse
 from ws_service.errors import Malformed
 from ws_service.ingest.entry import Unencodable
 from ws_service.ingest.intake import Intake
 
-router = APIRouter(dependencies=[Depends(require_secret)], tags=["relay"])
+router = APIRouter(dependencies=SERVICES, tags=["relay"])
 
 _log = structlog.get_logger(__name__)
 
 
-@router.post(EVENTS_PATH, responses={409: {"model": EmitterPosition}})
+@router.post(EVENTS_PATH, responses={409: {"model": EmitterPosition}}, openapi_extra=reference_to(Batch))
 async def take(body: Body, request: Request, response: Response) -> EmitterPosition:
     """Take the next events; 409 with the position where they do not follow it."""
     intake: Intake = request.app.state.intake

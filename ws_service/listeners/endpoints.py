@@ -30,7 +30,7 @@ async def sse_preflight(request: Request) -> Response:
     return Response(status_code=204, headers=dict(listeners.engine.cors_headers(_asked(request))))
 
 
-@router.get("/raw")
+@router.get("/raw", status_code=426, response_class=Response)
 async def raw() -> None:
     """Say how to come."""
     raise UpgradeRequired("connect with a websocket: ws:// or wss://", headers={"Upgrade": "websocket"})

@@ -1,18 +1,19 @@
 """`POST /emit`: one unnumbered message, now. Any service that can post can push."""
 
 import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from shared.emitter_api import EMIT_PATH, Message, Reached
-from ws_service.calls import Body, parse, require_secret
+from shared.openapi import reference_to
+from ws_service.calls import SERVICES, Body, parse
 from ws_service.errors import Malformed
 from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
 
-router = APIRouter(dependencies=[Depends(require_secret)], tags=["messages"])
+router = APIRouter(dependencies=SERVICES, tags=["messages"])
 
 
-@router.post(EMIT_PATH, response_model_exclude_defaults=True)
+@router.post(EMIT_PATH, response_model_exclude_defaults=True, openapi_extra=reference_to(Message))
 async def emit(body: Body, request: Request) -> Reached:
     """Send a message to everyone, or to the sockets in the named rooms and topics."""
     courier: Courier = request.app.state.courier

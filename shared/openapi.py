@@ -1,0 +1,111 @@
+"""What both services' OpenAPI documents have in common: every error is a problem document.
+
+https://spec.openapis.org/oas/v3.1.0
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from shared.problems import CONTENT_TYPE
+
+BEARER = "token"
+"""The name of the security scheme."""
+
+WRONG_METHOD = 405
+
+_REFERENCE = "#/components/schemas/{model}"
+_FIRST_ERROR = 400
+# What FastAPI supposes, and is not sent here.
+_NOT_OURS = ("HTTPValidationError", "ValidationError")
+
+
+class WrongField(BaseModel):
+    """What is wrong with one field of a request, and how to put it right."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[WrongField] = Field(default_factory=list)
+
+
+def describe(schema: dict[str, Any], models: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
+    """Complete the document that FastAPI has made, and return it.
+
+    Args:
+        schema: The document. Of an error that an operation declares without a content, the problem document is it.
+        models: What it refers to, beside the models that FastAPI knows of.
+    """
+    documented: list[tuple[type[BaseModel], Literal["validation"]]] = [(each, "validation") for each in models]
+    _, definitions = models_json_schema([(Problem, "validation"), *documented], ref_template=_REFERENCE)
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name in _NOT_OURS:
+        components.pop(name, None)
+    components.update(definitions["$defs"])
+    for operation in _operations(schema):
+        responses = operation["responses"]
+        responses.pop("422", None)
+        for status in _implied(operation):
+            responses.setdefault(str(status), {})
+        for status, response in responses.items():
+            if int(status) >= _FIRST_ERROR and "content" not in response:
+                response["description"] = HTTPStatus(int(status)).phrase
+                reference = {"$ref": _REFERENCE.format(model=Problem.__name__)}
+                response["content"] = {CONTENT_TYPE: {"schema": reference}}
+    return schema
+
+
+def without_token(schema: dict[str, Any], scope: str) -> None:
+    """Say that what takes a scope takes no token: it is public here."""
+    for operation in _operations(schema):
+        if operation.get("security") == [{BEARER: [scope]}]:
+            del operation["security"]
+            for status in ("401", "403"):
+                del operation["responses"][status]
+
+
+def reference_to(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what describes a body that FastAPI does not read itself; the model is one of those to `describe`."""
+    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def allowed_methods(schema: dict[str, Any], path: str) -> str | None:
+    """Return what `Allow` says of a path (RFC 9110, section 10.2.1), or None where the document has no such path."""
+    known: dict[str, Any] = schema["paths"]
+    # A path as it stands comes before one with a variable in it.
+    found = known.get(path) or next((known[each] for each in known if _matches(each, path)), None)
+    return None if found is None else ", ".join(sorted(method.upper() for method in found))
+
+
+def _matches(template: str, path: str) -> bool:
+    pattern = "[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]*\}", template))
+    return re.fullmatch(pattern, path) is not None
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in schema["paths"].values():
+        yield from methods.values()
+
+
+def _implied(operation: dict[str, Any]) -> set[int]:
+    implied: set[int] = set()
+    if "parameters" in operation:
+        implied |= {422}
+    if "requestBody" in operation:
+        implied |= {400, 413, 422}
+    if "security" in operation:
+        implied |= {401, 403, 503}
+    return implied
