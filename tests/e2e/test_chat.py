@@ -1,38 +1,34 @@
 """The live page's chat, in a real browser, with an emitter that permits it and one that does not."""
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 
 from api_service.page.endpoints import router, static_files
+from shared.problems import problem
+from tests.e2e.shop import serving
 from tests.e2e.test_page import MARKUP, Visit
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
-from ws_service.messages.limiter import Limiter
+from ws_service.messages.publisher import Publisher
 
 
 @contextlib.asynccontextmanager
 async def page_of(emitter_url: str, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the page alone: it has no products to show, and says so."""
     app = FastAPI()
-    app.state.settings = SimpleNamespace(public_ws_url=emitter_url, socket_path="/websocket-service")
+    sockets = {"public_ws_url": emitter_url, "socket_path": "/websocket-service"}
+    app.state.settings = SimpleNamespace(**sockets, auth="off", public_read=True)
     app.include_router(router)
     app.mount("/static", static_files())
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # `serve` would take over our signals
-    try:
-        await eventually(lambda: server.started, message="the page is served")
+    async with serving(app, listener):
         yield
-    finally:
-        server.should_exit = True
-        await serving
 
 
 @contextlib.asynccontextmanager
@@ -67,15 +63,15 @@ async def test_two_pages_talk(browser: Browser) -> None:
 
 
 async def test_what_was_refused_is_not_lost(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who talks too fast reads why it was not sent, and keeps the text to send it again."""
+    """Who may not talk now reads why it was not sent, and keeps the text to send it again."""
 
-    async def never(_: Limiter) -> bool:
-        return False
+    async def refuse(*_: Any) -> dict[str, Any]:
+        return {"error": problem(429, "at most 10 messages a second")}
 
     async with chatting("chat:lobby") as (url, _), Visit.to(browser, url) as visit:
         await expect(visit.page.locator("#chat")).to_be_visible()
         with monkeypatch.context() as patch:
-            patch.setattr(Limiter, "permits", never)
+            patch.setattr(Publisher, "publish", refuse)
             await visit.page.get_by_label("Say something").fill("hi")
             await visit.page.get_by_label("Say something").press("Enter")
             await expect(visit.page.locator("#chat .message")).to_contain_text("messages a second")

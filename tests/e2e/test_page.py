@@ -16,6 +16,11 @@ DESKTOP = 1280
 PHONE = 360
 PAGE_SIZE = 24
 MARKUP = "<img src=x onerror=alert(1)>"
+NOTE_VIOLATIONS = """
+  addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) => {
+    complain(`${effectiveDirective} ${blockedURI} ${sample}`);
+  });
+"""
 # What the browser itself says of a server that is away or refuses is no fault of the page.
 NETWORK_ERROR = re.compile(r"^(Failed to load resource|WebSocket connection to)")
 
@@ -39,9 +44,15 @@ class Visit:
         page = await browser.new_page(viewport={"width": width, "height": 800}, locale="en-US", base_url=url)
         async with page:
             visit = cls(page)
+            await page.expose_function("complain", visit.complain)
+            await page.add_init_script(NOTE_VIOLATIONS)
             await page.goto("/")
             yield visit
             assert visit.complaints == []
+
+    def complain(self, text: str) -> None:
+        """Note what the page's own policy has refused."""
+        self.complaints.append(text)
 
     def card(self, name: str) -> Locator:
         """The cards of the products called `name`."""

@@ -15,7 +15,13 @@
  * @property {string} updated_at RFC 3339, UTC
  *
  * @typedef {{items: Product[], next_cursor: string | null}} ProductPage
- * @typedef {{socket_url: string, socket_path: string}} Config
+ *
+ * @typedef {object} Config
+ * @property {string} socket_url empty = the page's own origin
+ * @property {string} socket_path
+ * @property {boolean} writing_takes_token
+ * @property {boolean} reading_takes_token
+ *
  * @typedef {{field: string, message: string}} FieldError
  * @typedef {Record<string, unknown>} Draft
  */
@@ -33,17 +39,27 @@ export class Problem extends Error {
   constructor(status, detail, errors) {
     super(detail);
     this.status = status;
+    this.detail = detail;
     this.errors = errors;
+  }
+
+  /** Whether a token is missing, bad, or lacks a scope. */
+  get isRefusal() {
+    return this.status === 401 || this.status === 403;
   }
 }
 
 export class ProductApi {
-  /** @type {(replica: string) => void} */
   #answered;
+  #token;
 
-  /** @param {(replica: string) => void} answered told which replica gave each answer */
-  constructor(answered) {
+  /**
+   * @param {(replica: string) => void} answered told which replica gave each answer
+   * @param {() => string} token asked for at each call; empty = none
+   */
+  constructor(answered, token) {
     this.#answered = answered;
+    this.#token = token;
   }
 
   /** @returns {Promise<Config>} */
@@ -75,10 +91,12 @@ export class ProductApi {
 
   /**
    * @param {string} path
-   * @param {RequestInit} [request]
+   * @param {{method?: string, headers?: Record<string, string>, body?: string}} [request]
    */
   async #call(path, request) {
-    const response = await fetch(path, { ...request, signal: AbortSignal.timeout(DEADLINE_MS) });
+    const token = this.#token();
+    const headers = { ...request?.headers, ...(token && { Authorization: `Bearer ${token}` }) };
+    const response = await fetch(path, { ...request, headers, signal: AbortSignal.timeout(DEADLINE_MS) });
     const replica = response.headers.get("X-Served-By");
     if (replica) this.#answered(replica);
     if (!response.ok) throw await problemOf(response);

@@ -35,10 +35,13 @@ export class Chat {
     });
   }
 
-  /** @param {Place | null} place where we are; null = there is no chat here */
-  open(place) {
+  /**
+   * @param {Place | null} place where we are; null = there is no chat here
+   * @param {string | null} name ours
+   */
+  open(place, name) {
     this.#box.hidden = !place;
-    if (place) find(this.#box, ".self").textContent = `You are ${place.who} on ${place.node}.`;
+    if (place) find(this.#box, ".self").textContent = `You are ${name ?? place.guest} on ${place.node}.`;
   }
 
   /** @param {Said} said */

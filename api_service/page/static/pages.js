@@ -5,6 +5,7 @@
  * @typedef {import("./catalogue.js").Catalogue} Catalogue
  * @typedef {{loading: boolean, more: boolean, error: Error | null}} ListState
  */
+import { Problem } from "./api.js";
 import { retryDelayMs, sleep } from "./retry.js";
 
 export class Pages {
@@ -16,6 +17,7 @@ export class Pages {
   /** Counts the reloads: an answer to a call that was made before the newest reload is dropped. */
   #generation = 0;
   #loading = false;
+  #loaded = false;
 
   /**
    * @param {ProductApi} api
@@ -32,11 +34,18 @@ export class Pages {
     return this.#loading;
   }
 
-  /** Start again from the newest products; keep trying until it is done or a later reload takes over. */
+  /** Whether the newest products were there after the last reload. */
+  get loaded() {
+    return this.#loaded;
+  }
+
+  /** Start again from the newest products; keep trying until it is done, refused, or a later reload takes over. */
   async reload() {
     const generation = ++this.#generation;
+    this.#loaded = false;
     for (let attempt = 0; generation === this.#generation; attempt += 1) {
-      if (await this.#load(null)) return;
+      const error = await this.#load(null);
+      if (!error || (error instanceof Problem && error.isRefusal)) return;
       await sleep(retryDelayMs(attempt));
     }
   }
@@ -45,13 +54,13 @@ export class Pages {
   async more() {
     const before = this.#catalogue.count;
     while (!this.#loading && this.#cursor && this.#catalogue.count === before) {
-      if (!(await this.#load(this.#cursor))) return;
+      if (await this.#load(this.#cursor)) return;
     }
   }
 
   /**
    * @param {string | null} cursor
-   * @returns {Promise<boolean>} false = failed
+   * @returns {Promise<Error | null>} why it failed
    */
   async #load(cursor) {
     const generation = this.#generation;
@@ -59,12 +68,16 @@ export class Pages {
     this.#report(true);
     try {
       const page = await this.#catalogue.merge(() => this.#api.list(cursor), { replace: !cursor, wanted });
-      if (wanted()) this.#cursor = page.next_cursor;
-      if (wanted()) this.#report(false);
-      return true;
-    } catch (error) {
-      if (wanted()) this.#report(false, /** @type {Error} */ (error));
-      return false;
+      if (wanted()) {
+        this.#cursor = page.next_cursor;
+        this.#loaded = true;
+        this.#report(false);
+      }
+      return null;
+    } catch (caught) {
+      const error = /** @type {Error} */ (caught);
+      if (wanted()) this.#report(false, error);
+      return error;
     }
   }
 

@@ -11,6 +11,7 @@ const STATES = {
   connecting: { title: "Connecting", note: "" },
   live: { title: "Live", note: "" },
   reconnecting: { title: "Reconnecting", note: "Will catch up by itself" },
+  away: { title: "Not connected", note: "" },
 };
 
 const counts = new Intl.NumberFormat();

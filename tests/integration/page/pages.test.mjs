@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
+import { Problem } from "../../../api_service/page/static/api.js";
 import { Catalogue } from "../../../api_service/page/static/catalogue.js";
 import { Pages } from "../../../api_service/page/static/pages.js";
 import { retryDelayMs } from "../../../api_service/page/static/retry.js";
@@ -133,6 +134,16 @@ test("an older page that fails can be asked for again", async () => {
 test("the pause between tries doubles up to a bound, and is spread", () => {
   assert.deepEqual([0, 1, 2, 50].map((attempt) => retryDelayMs(attempt, 1)), [500, 1000, 2000, 10_000]);
   assert.equal(retryDelayMs(0, 0), 250);
+});
+
+test("a list that is refused is not asked for again until somebody signs in", async () => {
+  const reload = pages.reload();
+  api.calls[0].reject(new Problem(401, "send a token", []));
+  await reload;
+  assert.deepEqual([api.calls.length, pages.loaded], [1, false]);
+  assert.equal(states.at(-1).error.isRefusal, true);
+  await reloaded([a], null);
+  assert.equal(pages.loaded, true);
 });
 
 /** Let every promise that is ready run on; setImmediate is not one of the mocked timers. */
