@@ -10,10 +10,12 @@ from rich.console import Console
 
 from deploy.local.display import Display
 from deploy.local.gateway import Choice
-from deploy.local.settings import LocalSettings
+from deploy.local.settings import LocalSettings, TokenSettings
 from deploy.local.system import Options
 from deploy.local.up import up as run_up
 from shared.errors import StartupError
+from shared.identity.command import read_options
+from shared.identity.minting import mint
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -50,6 +52,17 @@ def up(  # noqa: PLR0913, PLR0917 - each is an option of the command line, given
     settings = LocalSettings.load()
     with Display(Console()) as display:
         asyncio.run(run_up(options, settings, display))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    # The options are read where containers, which have no typer, read them too.
+    add_help_option=False,
+)
+def token(context: typer.Context) -> None:
+    """Make a token for trying things out: --sub NAME --scope SCOPE --minutes N."""
+    wanted = read_options("storecast token", context.args)
+    typer.echo(mint(TokenSettings.load(), *wanted))
 
 
 def main() -> None:

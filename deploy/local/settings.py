@@ -24,10 +24,20 @@ class LocalSettings(ServiceSettings):
     jwt_secret: SecretStr = Field(default_factory=_random_secret)
     # All of it listens on loopback alone.
     auth: Literal["jwt", "off"] = "off"
+    # All clients of one machine have one address: 0 is no limit.
+    max_connections_per_address: Annotated[int, Field(ge=0)] = 0
+    handshakes_per_second: Annotated[int, Field(ge=0)] = 0
+    writes_per_second: Annotated[int, Field(ge=0)] = 0
     # The page's chat.
     client_topics: tuple[str, ...] = ("chat:*",)
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
     log_format: Literal["json", "console"] = "console"
+
+
+class TokenSettings(LocalSettings):
+    """What `storecast token` signs with: the services' own secret, as one made anew is nobody's."""
+
+    jwt_secret: SecretStr = SecretStr("")
 
 
 def inherited_environment() -> dict[str, str]:
