@@ -10,27 +10,16 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 
-import uvicorn
 import uvloop
 
 from api_service.app import create_app, resign
+from api_service.server import create_server
 from api_service.settings import Settings
 from shared.ending import end_soon
 from shared.errors import StartupError
+from shared.files import allow_connections
 from shared.logs import configure_logging
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handling.
-
-    It would raise the signal again once the sockets are closed, and end the process before the lease is released.
-    """
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def main() -> None:
@@ -38,6 +27,7 @@ def main() -> None:
     try:
         settings = Settings.load()
         configure_logging(settings, "api")
+        allow_connections(settings.max_connections)
         with contextlib.suppress(asyncio.CancelledError):
             uvloop.run(_serve(settings))
     except StartupError as error:
@@ -47,18 +37,7 @@ def main() -> None:
 
 async def _serve(settings: Settings) -> None:
     app = create_app(settings)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",  # it is entered below, where its errors can be told to the operator in one line
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            headers=[("X-Served-By", settings.instance)],
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
-    )
+    server = create_server(settings, app)
     serving = asyncio.current_task()
 
     def stop() -> None:

@@ -26,6 +26,7 @@ from api_service.products.service import ProductService
 from api_service.relay.emitter_client import EmitterClient
 from api_service.schema import prepare_schema
 from api_service.settings import Settings
+from api_service.writes import Writes
 from shared.errors import StartupError
 from shared.identity.identity import PRODUCTS_READ
 from shared.identity.tokens import Tokens
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.tokens = Tokens(settings)
+    app.state.writes = Writes(settings)
     app.add_middleware(BodyLimit)
     add_browser_rules(app, settings)
     app.add_middleware(Requests, binds_id=True)
@@ -80,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with (
+        app.state.writes.running(),
         open_database(settings) as database,
         EmitterClient.connect(settings) as emitter,
         Messenger.connect(settings) as app.state.messenger,

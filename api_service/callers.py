@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from api_service.errors import Forbidden, Unauthorized, Unavailable
+from api_service.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 from api_service.settings import Settings
 from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
@@ -18,6 +18,7 @@ from shared.openapi import BEARER
 
 def guarded_router(scope: str, **options: Any) -> APIRouter:
     """Return a router whose endpoints take a token with the scope; for reading only where reading is not public."""
+    writes = scope != PRODUCTS_READ
 
     class Guarded(APIRoute):
         # FastAPI would read and parse the body before it asks any dependency.
@@ -26,13 +27,18 @@ def guarded_router(scope: str, **options: Any) -> APIRouter:
 
             async def guarded(request: Request) -> Response:
                 request.state.caller = await _admit(request, scope)
+                if writes:
+                    await request.app.state.writes.count(request, request.state.caller)
                 return await handler(request)
 
             return guarded
 
     # For the documentation alone.
     bearer = HTTPBearer(auto_error=False, scheme_name=BEARER, bearerFormat="JWT", description="its `scope` counts")
-    return APIRouter(route_class=Guarded, dependencies=[Security(bearer, scopes=[scope])], **options)
+    responses: dict[int | str, dict[str, Any]] = {TooManyRequests.status: {}} if writes else {}
+    return APIRouter(
+        route_class=Guarded, dependencies=[Security(bearer, scopes=[scope])], responses=responses, **options
+    )
 
 
 async def _caller(request: Request) -> str:

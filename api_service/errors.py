@@ -12,6 +12,7 @@ ApiError
 +-- Invalid              422  a field breaks its rule
 |   +-- KeyReused        422  the idempotency key came with another body before
 +-- EmitterRefused       422, or the emitter's own 4xx: it does not take a message
++-- TooManyRequests      429  with Retry-After
 +-- Unavailable          503  with Retry-After
     +-- DatabaseUnavailable
     +-- EmitterDown
@@ -138,6 +139,15 @@ class EmitterRefused(ApiError):
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), status: int = status) -> None:
         self.status = status
         super().__init__(detail, errors)
+
+
+class TooManyRequests(ApiError):
+    """This caller asks too often."""
+
+    status = 429
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
 
 
 class Unavailable(ApiError):

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.metrics import LAG_BUCKETS
+from shared.metrics import LAG_BUCKETS, limited
 
 writes = Counter("storecast_product_writes_total", "Products created, updated or deleted here", ["operation"])
 database_failures = Counter("storecast_database_failures_total", "Calls to MongoDB that failed or took too long")
@@ -37,3 +37,5 @@ for _operation in ("create", "update", "delete"):
     writes.labels(_operation)
 for _event in ("new_product", "product_updated", "product_deleted", "resync"):
     events_numbered.labels(_event)
+for _limit in ("body", "writes"):
+    limited.labels(_limit)

@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.errors import BodyTooLarge
 from api_service.products.endpoints import BATCH_PATH
+from shared.metrics import limited
 from shared.problems import FieldError
 
 MAX_BODY_BYTES = 64 * 1024
@@ -40,5 +41,6 @@ class BodyLimit:
 
 
 def _too_large(limit: int) -> BodyTooLarge:
+    limited.labels("body").inc()
     message = f"at most {limit} bytes"
     return BodyTooLarge(f"the body is too large: {message}", [FieldError("body", message)])

@@ -19,6 +19,13 @@ class Settings(ServiceSettings):
     emitter_url: str = "http://127.0.0.1:9000"
     # Origins whose pages may call, as a JSON list; empty: pages of the API's own origin only.
     allowed_origins: tuple[Origin, ...] = ()
+    # How many connections there may be.
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    # How often a caller may write in the long run; twice as many may come at once. 0 is as often as it likes.
+    writes_per_second: Annotated[int, Field(ge=0, le=100_000)] = 100
+    # Set, all replicas count together in this Redis, in the form in which emitters are given theirs. A secret because
+    # it may carry a password.
+    redis_url: SecretStr = SecretStr("")
     # The event log keeps so much in any case, and more while the emitter has not taken it, up to the cap.
     retention_hours: Annotated[float, Field(gt=0)] = 24
     retention_events: Annotated[int, Field(ge=1)] = 1_000_000

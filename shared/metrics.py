@@ -21,7 +21,16 @@ request_seconds = Histogram(
 key_set_failures = Counter(
     "storecast_key_set_failures_total", "Tries to fetch keys from STORECAST_JWKS_URL that failed"
 )
+limited = Counter(
+    "storecast_limited_total", "Connections, requests and messages that a limit has refused or ended", ["limit"]
+)
+rate_failures = Counter(
+    "storecast_rate_failures_total", "Times that a rate could not be counted in Redis, and was counted here alone"
+)
 loop_lag = Gauge("storecast_loop_lag_seconds", "How late the event loop calls: a moving average over a second")
 
 LAG_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 """Of what an event waits for on its way: milliseconds, or as long as something was down."""
+# A series that begins with its first increase hides that one from `increase()`.
+for _limit in ("head", "http_connections", "request_time"):
+    limited.labels(_limit)

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from shared.addresses import LOOPBACK
 from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from shared.errors import StartupError
 from shared.problems import invalid_fields, summary
@@ -47,6 +57,10 @@ class ServiceSettings(BaseSettings):
     jwt_leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
     # Whether anybody may read and hear the products; else who has the scope products:read.
     public_read: bool = True
+    # The proxies whose X-Forwarded-For is believed, as a JSON list of networks.
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = LOOPBACK
+    # How long a client may take to send a request, and to read an answer.
+    request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_-]*$")] = "/websocket-service"
     # How much of the recent past the emitter keeps, and is given when it starts, for those who come back. More than a
     # batch in any case: what is dropped before it was sent closes the socket.

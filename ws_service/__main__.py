@@ -40,12 +40,15 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     import uvloop  # noqa: PLC0415  # see above
 
     from shared.ending import end_soon  # noqa: PLC0415  # see above
+    from shared.files import allow_connections  # noqa: PLC0415  # see above
     from shared.logs import configure_logging  # noqa: PLC0415  # see above
     from ws_service.app import create_app  # noqa: PLC0415  # see above
     from ws_service.balancing.balancer import Balancer  # noqa: PLC0415  # see above
+    from ws_service.engine.http import SPARE_CONNECTIONS  # noqa: PLC0415  # see above
     from ws_service.server import create_server  # noqa: PLC0415  # see above
 
     configure_logging(settings, "emitter")
+    allow_connections(settings.max_connections + SPARE_CONNECTIONS)
 
     async def serve() -> None:
         app = create_app(settings)

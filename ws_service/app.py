@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from shared.emitter_api import Batch, Message
 from shared.identity.tokens import Tokens
 from shared.openapi import describe
+from shared.rates.rate import Rate, rate
 from shared.requests import Requests
 from ws_service import health
 from ws_service.balancing import endpoints as balancing
@@ -29,6 +30,7 @@ from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub
 from ws_service.ingest.intake import HubIntake
 from ws_service.ingest.subscriptions import Subscriptions
+from ws_service.limits.admission import Admission
 from ws_service.listeners import endpoints as listeners
 from ws_service.listeners.listeners import Listeners
 from ws_service.messages import endpoints as messages
@@ -68,7 +70,8 @@ def create_app(settings: Settings) -> SocketApp:
     app.state.tokens = access.tokens
     app.state.sockets = Sockets(settings, app.state.hub, app.state.courier, acknowledgements, access)
     server = app.state.sockets.server
-    server.eio.admits = app.state.node.admits
+    app.state.handshakes = rate("handshakes", settings.handshakes_per_second, settings.redis_url.get_secret_value())
+    server.eio.admission = Admission(settings, app.state.node, app.state.handshakes)
     app.state.census = Census(app.state.node, app.state.hub.subscriptions, app.state.peers)
     app.state.balancer = _balancer(app, settings)
     app.state.assigner = Assigner()
@@ -115,7 +118,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     balancer: Balancer = app.state.balancer
     node: Node = app.state.node
     tokens: Tokens = app.state.tokens
-    async with cluster.running() if cluster else nullcontext(), asyncio.TaskGroup() as background:
+    handshakes: Rate = app.state.handshakes
+    async with (
+        handshakes.running(),
+        cluster.running() if cluster else nullcontext(),
+        asyncio.TaskGroup() as background,
+    ):
         # The group owns the tasks: should one ever end by an error, the whole process does, and is seen.
         tasks = [background.create_task(part.run()) for part in (balancer, node.lag, tokens.keys)]
         yield

@@ -12,6 +12,7 @@ from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.identity import ANYONE, OPERATE
 from shared.identity.tokens import Tokens
+from shared.metrics import limited
 from shared.openapi import BEARER
 from shared.problems import invalid_fields, summary
 from ws_service.errors import BodyTooLarge, Forbidden, Malformed, Unauthorized, Unavailable
@@ -66,6 +67,7 @@ async def bounded_body(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
+                limited.labels("body").inc()
                 raise BodyTooLarge(f"at most {MAX_BODY_BYTES} bytes")
     except ClientDisconnect:
         raise Malformed("the caller went away in the middle of the body") from None

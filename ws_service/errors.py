@@ -6,6 +6,7 @@ CallError
 +-- Forbidden        403  the page that asks is not one of ours, or the token does not permit it
 +-- Malformed        422  the body or the query breaks the contract
 +-- UpgradeRequired  426  a websocket is spoken here
++-- TooManyRequests  429  this caller asks too often, or has enough
 +-- Unavailable      503  what the call needs is not there now: try again
 """
 
@@ -62,6 +63,15 @@ class UpgradeRequired(CallError):
     """This is spoken over a websocket alone."""
 
     status = 426
+
+
+class TooManyRequests(CallError):
+    """A limit for each caller is reached."""
+
+    status = 429
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
 
 
 class Unavailable(CallError):

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.metrics import LAG_BUCKETS
+from shared.metrics import LAG_BUCKETS, limited
 
 connections = Gauge("storecast_connections", "Clients that are connected now, over whatever they listen by")
 connects = Counter("storecast_connects_total", "Clients that were taken", ["recovered"])
@@ -17,7 +17,6 @@ sessions = Gauge(
 deliveries = Counter("storecast_deliveries_total", "Numbered events handed to a socket's transport")
 messages = Counter("storecast_messages_total", "Unnumbered messages handed to a socket's transport")
 published = Counter("storecast_published_total", "Messages that clients published")
-rate_limited = Counter("storecast_rate_limited_total", "Messages of clients refused: too many in a short time")
 tokens_expired = Counter("storecast_tokens_expired_total", "Tokens that expired while their socket was connected")
 cut_off = Counter("storecast_cut_off_total", "Sockets closed because they do not keep up; they come back", ["reason"])
 position = Gauge("storecast_position", "The number of the last event taken from the relay")
@@ -41,3 +40,20 @@ for _recovered in ("true", "false"):
     reconnects.labels(_recovered)
 for _reason in ("behind", "pending"):
     cut_off.labels(_reason)
+for _limit in (
+    "acknowledgements",
+    "body",
+    "connect_time",
+    "connections",
+    "connections_per_address",
+    "fields",
+    "flood",
+    "handshakes",
+    "messages",
+    "payload",
+    "refusals",
+    "topics",
+    "upgrade_time",
+    "waiting",
+):
+    limited.labels(_limit)

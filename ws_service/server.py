@@ -10,7 +10,7 @@ import uvicorn
 
 from ws_service.engine.asgi import SocketApp
 from ws_service.engine.engine import Engine
-from ws_service.engine.http import Http, HttpProtocol
+from ws_service.engine.http import EmitterConnections, EmitterProtocol, Endpoint
 from ws_service.engine.websocket import WebSockets
 from ws_service.listeners.listeners import Listeners
 from ws_service.listeners.raw import RawSockets
@@ -41,12 +41,13 @@ def create_server(settings: Settings, app: SocketApp) -> uvicorn.Server:
     engine: Engine = app.engineio_server.eio
     listeners: Listeners = app.other_asgi_app.state.listeners
     path = settings.socket_path.rstrip("/")
-    http = Http({path: WebSockets(engine, settings), f"{path}/raw": RawSockets(listeners)})
+    endpoints: dict[str, Endpoint] = {path: WebSockets(engine, settings), f"{path}/raw": RawSockets(listeners)}
+    connections = EmitterConnections(settings, endpoints)
     return _Server(
         uvicorn.Config(
             app,
             # uvicorn calls what stands here, class or not, for each connection.
-            http=cast("Any", functools.partial(HttpProtocol, http)),
+            http=cast("Any", functools.partial(EmitterProtocol, connections)),
             lifespan="off",
             log_config=None,
             access_log=False,

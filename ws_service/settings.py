@@ -27,6 +27,13 @@ class Settings(ServiceSettings):
     connect_timeout_ms: Annotated[int, Field(ge=100, le=120_000)] = 45_000
     # How long a change from long-polling to a websocket may take.
     upgrade_timeout_ms: Annotated[int, Field(ge=100, le=120_000)] = 10_000
+    # How many clients there may be, over whatever they listen by; and how many of them may come from one address, where
+    # 0 is any number. An IPv6 network of 64 bits is one address.
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 15_000
+    max_connections_per_address: Annotated[int, Field(ge=0, le=1_000_000)] = 200
+    # How many clients may come from one address in a second, in the long run; twice as many may come at once. 0 is any
+    # number.
+    handshakes_per_second: Annotated[int, Field(ge=0, le=100_000)] = 50
     # How much may wait for a client that does not read; more, and it is cut off, comes back and catches up. Events with
     # a number do not wait here but in the history.
     max_pending_bytes: Annotated[int, Field(ge=512 * 1024, le=64 * 1024 * 1024)] = 1024 * 1024
@@ -38,9 +45,11 @@ class Settings(ServiceSettings):
     # Over how long an emitter that ends spreads the end of its connections. Only one of many: from a lone one they
     # have nowhere to go.
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
+    # How many topics a client may hear at a time.
+    max_topics: Annotated[int, Field(ge=1, le=1_000)] = 100
     # What clients may publish on: topics, or patterns with one * at the end, as a JSON list.
     client_topics: tuple[ClientTopic, ...] = ()
-    # How many messages a client may publish in the long run; twice as many may come at once.
+    # How many requests and messages a client may send in the long run; twice as many may come at once.
     client_messages_per_second: Annotated[int, Field(ge=1, le=10_000)] = 10
     # How long before its token expires a client is told, so that it can send a new one.
     token_notice_seconds: Annotated[int, Field(ge=1, le=3_600)] = 60

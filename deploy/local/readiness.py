@@ -13,7 +13,8 @@ from redis.exceptions import AuthenticationError, InvalidResponse, RedisError, R
 from deploy.local.system import System
 from deploy.local.urls import without_password
 from shared.errors import StartupError
-from ws_service.cluster.redis import closing, open_redis
+from shared.redis import closing
+from ws_service.cluster.redis import open_redis
 
 _LOOK_EVERY_SECONDS = 0.1
 _ANSWER_WITHIN_SECONDS = 2.0

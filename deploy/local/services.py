@@ -29,6 +29,7 @@ class Addresses(NamedTuple):
 def api_replica(number: int, port: int, settings: LocalSettings, others: Addresses) -> Program:
     """Describe one replica of the product API."""
     own = {name.upper(): value for name, value in others._asdict().items()}
+    own["WRITES_PER_SECOND"] = str(settings.writes_per_second)
     return _service("api_service", f"api-{number}", port, settings, own)
 
 
@@ -50,6 +51,8 @@ def emitter(
         "ALLOWED_ORIGINS": json.dumps(origins),
         "CLIENT_TOPICS": json.dumps(settings.client_topics),
         "DRAIN_SECONDS": f"{settings.drain_seconds:g}",
+        "HANDSHAKES_PER_SECOND": str(settings.handshakes_per_second),
+        "MAX_CONNECTIONS_PER_ADDRESS": str(settings.max_connections_per_address),
         "PUBLIC_WS_URL": address_of(port),
         "REDIS_URL": redis_url,
     }
@@ -74,6 +77,7 @@ def _service(  # noqa: PLR0913, PLR0917 - what one service has that the others h
         "JWT_SECRET": "" if settings.jwks_url else settings.jwt_secret.get_secret_value(),
         "SOCKET_PATH": settings.socket_path,
         "LOG_FORMAT": settings.log_format,
+        "LOG_LEVEL": settings.log_level,
         **own,
     }
     return Program(

@@ -12,12 +12,13 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from deploy.local.child import Program
 from deploy.local.ports import free_ports
+from shared.redis import closing
 from tests.k8s.manifests import Manifest, environment, one, overlay, pod
 from tests.processes import Process, Processes
 from tests.processes import environment as environment_of
 from tests.tools import require
 from tests.waiting import eventually
-from ws_service.cluster.redis import closing, open_redis
+from ws_service.cluster.redis import open_redis
 
 ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 PASSWORD = "f00d"

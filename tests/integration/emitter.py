@@ -26,8 +26,13 @@ SECRET = "a secret of sixteen or more"
 _HEARD_TIMEOUT_S = 10
 
 
+# All clients of the tests come from one address.
+_ANY_NUMBER = {"max_connections_per_address": 0, "handshakes_per_second": 0}
+
+
 def settings(**fields: Any) -> Settings:
-    return Settings.model_validate({"emitter_secret": SECRET, "instance": "emitter-1", "auth": "off", **fields})
+    own = {"emitter_secret": SECRET, "instance": "emitter-1", "auth": "off"}
+    return Settings.model_validate({**own, **_ANY_NUMBER, **fields})
 
 
 class Emitter:

@@ -14,12 +14,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from deploy.local.ports import HOST
 from shared.emitter_api import MAX_BATCH_BYTES, Batch
 from shared.events import Event
+from shared.redis import closing as closing_redis
 from tests.events import EPOCH, closing, event, history, live
 from tests.integration.cluster import all_at, clients, deliver, emitters, open_all
 from tests.integration.emitter import Emitter
 from tests.redis_server import PRIMARY, RedisServer, sentinel_of
 from tests.waiting import eventually
-from ws_service.cluster.redis import closing as closing_redis
 from ws_service.cluster.redis import open_redis
 from ws_service.cluster.shared_log import SharedLog
 

@@ -9,11 +9,14 @@ import socketio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import StartupError
+from shared.http import seams
+from shared.http.protocol import HttpProtocol
 from tests.events import event, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
-from ws_service.engine import json, seams
+from ws_service.engine import json
 from ws_service.engine.packets import encode_part
+from ws_service.engine.seams import SEAMS
 from ws_service.ingest.entry import Entry
 from ws_service.ingest.outgoing import Outgoing, Part
 
@@ -25,9 +28,9 @@ class Broken:
         """Fail."""
         raise RuntimeError("the handler is closed")
 
-    def close(self, *, at_once: bool) -> bool:
+    def close(self, *, at_once: bool, why: str) -> bool:
         """Have nothing to close."""
-        return not at_once
+        return not at_once and not why
 
 
 @pytest.fixture
@@ -44,7 +47,9 @@ def test_the_private_seams_are_those_that_were_read() -> None:
         (socketio.AsyncManager, "get_participants"),
         (engineio.AsyncServer, "_cors_allowed_origins"),
         (engineio.AsyncServer, "_cors_headers"),
+        *[(HttpToolsProtocol, name) for name in vars(HttpProtocol) if name.startswith("on_")],
         (HttpToolsProtocol, "data_received"),
+        (HttpToolsProtocol, "timeout_keep_alive_handler"),
         (HttpToolsProtocol, "_unset_keepalive_if_required"),
         (HttpToolsProtocol, "_should_upgrade"),
     ]:
@@ -54,8 +59,8 @@ def test_the_private_seams_are_those_that_were_read() -> None:
 def test_a_version_that_was_not_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An emitter on other versions says so in one line at its start, instead of failing in the middle of something."""
     monkeypatch.setattr(seams, "version", lambda _: "99.0")
-    with pytest.raises(StartupError, match=r"python-socketio 99\.0 is installed, and the engine was made for 5\.18\.x"):
-        seams.check_versions()
+    with pytest.raises(StartupError, match=r"python-socketio 99\.0 is installed, and Storecast was made for 5\.18\.x"):
+        seams.check_versions(SEAMS)
 
 
 async def test_the_connect_answer_carries_the_pid_and_comes_first(emitter: Emitter) -> None:

@@ -14,6 +14,7 @@ from api_service.messages.endpoints import router
 from api_service.messages.messenger import Messenger
 from api_service.relay.emitter_client import EmitterClient, EmitterUnavailable
 from api_service.settings import Settings
+from api_service.writes import Writes
 from shared.identity.tokens import Tokens
 from shared.rooms import RESERVED_EVENTS
 from tests.integration.emitter import SECRET, Emitter
@@ -28,6 +29,7 @@ def application(*emitters: str, secret: str = SECRET) -> FastAPI:
     app = FastAPI()
     app.state.settings = settings_of(*emitters, secret=secret)
     app.state.tokens = Tokens(app.state.settings)
+    app.state.writes = Writes(app.state.settings)
     app.include_router(router)
     add_error_handlers(app)
     return app

@@ -10,9 +10,9 @@ import pytest
 
 from shared.rooms import RESERVED_EVENTS
 from tests.integration.emitter import Emitter, RawClient
+from tests.limits import limited
 from tests.listening import Listener
 from tests.tokens import JWT_SECRET, token
-from ws_service.messages.publisher import Publisher
 
 LOBBY = "chat:lobby"
 SENDERS = 5
@@ -133,27 +133,15 @@ async def speak(client: RawClient, name: int) -> None:
         await client.send("42" + json.dumps(["publish", said([name, number])]))
 
 
+@pytest.mark.usefixtures("still_windows")
 async def test_who_talks_too_fast_is_told(emitter: Emitter) -> None:
     """Twice the rate may come at once; what is more is refused, counted, and of this one client alone."""
+    before = limited("messages")
     async with joined(emitter, "chat:none") as client, joined(emitter, "chat:none") as other:
         answers = [await client.call("publish", said(number)) for number in range(25)]
         refused = [answer for answer in answers if "error" in answer]
-        assert 4 <= len(refused) <= 5
+        assert len(refused) == 5
         assert {answer["error"]["status"] for answer in refused} == {429}
         assert "error" in answers[-1]
         assert await other.call("publish", said("x")) == {"reached": 0}
-        metrics = (await emitter.http.get("/metrics")).text
-        [count] = [line.split()[1] for line in metrics.splitlines() if line.startswith("storecast_rate_limited_total ")]
-        assert float(count) >= len(refused)
-
-
-async def test_a_client_that_goes_leaves_nothing_behind(emitter: Emitter) -> None:
-    """What was counted of a client goes with it."""
-    publisher: Publisher = emitter.sockets._publisher  # noqa: SLF001  # what it would leave is seen nowhere else
-    async with joined(emitter) as client:
-        await client.call("publish", said("x", "room:one"))
-        assert len(publisher._limiters) == 1  # noqa: SLF001  # what is kept for each sender
-        await client.send("41")
-        await client.send("40")
-        await client.welcome()
-        assert not publisher._limiters  # noqa: SLF001  # what is kept for each sender
+        assert limited("messages") == before + len(refused)

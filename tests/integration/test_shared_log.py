@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.emitter_api import Batch
+from shared.redis import closing
 from tests.events import event, events
 from tests.redis_server import RedisServer
-from ws_service.cluster.redis import closing, open_redis
+from ws_service.cluster.redis import open_redis
 from ws_service.cluster.shared_log import SharedLog
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub

@@ -21,6 +21,7 @@ _OPEN = "(open)"
 _ANSWER = '437[{"error":"<error>"}]'
 _SESSION_OPEN = "the session is open"
 _BAD_REQUEST = '400 application/json {"code":3,"message":"Bad request"}'
+_NO_HTTP = '{"type":"about:blank","title":"Bad Request","status":400,"detail":"this is not a request that HTTP allows"}'
 _FORBIDDEN = '400 application/json {"code":3,"message":"the page\'s origin is not allowed: STORECAST_ALLOWED_ORIGINS"}'
 _OPENED = (
     "200 text/plain;charset=utf-8 "
@@ -56,7 +57,7 @@ _COUNT = "a count is written in digits; the reference takes all that JavaScript'
 _JSON = "not JSON that can be passed on: no number, or no text, that every other client could read"
 _PIPELINED = "what follows the body is not a request: the reference drops the answer that it owes to the body"
 _CLOSED_LATER = "the end is told together with what was waiting, instead of at the poll after it"
-_CHUNKS = "the HTTP server's own words"
+_CHUNKS = "whatever is no HTTP is answered with a problem document"
 _TWO_CONNECTS = (
     "the second one closes the connection; the reference takes both as long as the first is not answered yet"
 )
@@ -113,7 +114,7 @@ DIFFERENCES = {
     "websocket: a message and then a bad frame": Difference(("closed 1002",), _UNANSWERED),
     "POST whose chunks are none": Difference(
         (
-            "POST: 400 text/plain;charset=utf-8 Invalid HTTP request received.",
+            f"POST: 400 application/problem+json {_NO_HTTP}",
             "the session is gone",
             'poll: 400 application/json {"code":1,"message":"Session ID unknown"}',
         ),

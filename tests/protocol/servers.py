@@ -88,6 +88,10 @@ def _emitter(name: str, port: int, timing: Timing) -> Program:
         "INSTANCE": _name(name),
         "AUTH": "off",
         "EMITTER_SECRET": _SECRET,
+        # The reference has no limits of this kind.
+        "CLIENT_MESSAGES_PER_SECOND": "10000",
+        "HANDSHAKES_PER_SECOND": "0",
+        "MAX_CONNECTIONS_PER_ADDRESS": "0",
         "ALLOWED_ORIGINS": json.dumps([ALLOWED_ORIGIN]),
         "MAX_PAYLOAD_BYTES": str(MAX_PAYLOAD_BYTES),
         "PING_INTERVAL_MS": str(timing.ping_interval),

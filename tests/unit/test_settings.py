@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,10 +6,12 @@ from pydantic import SecretStr
 
 from api_service.settings import Settings as ApiSettings
 from shared.errors import StartupError
-from shared.settings import MIN_SECRET_LENGTH, ServiceSettings
+from shared.settings import MIN_SECRET_LENGTH, PREFIX, ServiceSettings
+from tests.observability import ROOT
 from ws_service.settings import Settings as EmitterSettings
 
 SECRET = "s" * MIN_SECRET_LENGTH
+_NAMES = re.compile(rf"`({PREFIX}[A-Z_]+)`")
 SERVICES: list[type[ServiceSettings]] = [ApiSettings, EmitterSettings]
 
 
@@ -196,3 +199,26 @@ def test_settings_do_not_show_secrets() -> None:
     )
 
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_the_page_about_settings_lists_those_that_there_are() -> None:
+    """With none left out, and none that is no more."""
+    page = (ROOT / "docs/settings.md").read_text()
+    listed = {name for line in page.splitlines() if line.startswith("|") for name in _NAMES.findall(line.split("|")[1])}
+
+    fields = {*ApiSettings.model_fields, *EmitterSettings.model_fields}
+    assert listed == {f"{PREFIX}{field.upper()}" for field in fields}
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.0/8", '["10.0.0.1/8"]', '["proxy"]', '["10.0.0.0/33"]'])
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_proxy_is_trusted_by_its_network(
+    service: type[ServiceSettings], networks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JSON list of networks, like `["10.0.0.0/8", "2001:db8::/32"]`, and nothing that is none."""
+    monkeypatch.setenv("STORECAST_TRUSTED_PROXIES", '["10.0.0.0/8", "2001:db8::/32"]')
+    assert [str(network) for network in service.load().trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32"]
+    monkeypatch.setenv("STORECAST_TRUSTED_PROXIES", networks)
+
+    with pytest.raises(StartupError, match=r"(?i)trusted_proxies"):
+        service.load()

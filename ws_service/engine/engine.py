@@ -4,8 +4,7 @@ A subclass of python-engineio's, of which it keeps the options, the session ids 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from http import HTTPStatus
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 import engineio
@@ -13,12 +12,14 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from shared.deadlines import Deadlines
+from shared.metrics import limited
 from ws_service import metrics
-from ws_service.engine.deadlines import Deadlines
 from ws_service.engine.packets import PING, Packets
 from ws_service.engine.polling import TEXT, Answer, Polling
 from ws_service.engine.requests import EngineRequest, Refused, check
 from ws_service.engine.session import Session, Transport
+from ws_service.limits.admission import Admission, NotAdmitted
 from ws_service.settings import Settings
 
 # How long a client may be between two polls and still be told that its session has ended.
@@ -58,18 +59,20 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         self._to_pong = Deadlines[Session](settings.ping_timeout_ms / 1000, Session.drop)
         # Those who have sent something else than the pong that is waited for: once, that is as good.
         self._reprieved: set[Session] = set()
-        self._to_connect = Deadlines[Session](settings.connect_timeout_ms / 1000, Session.close)
+        self._to_connect = Deadlines[Session](settings.connect_timeout_ms / 1000, _give_up)
         self._to_tell = Deadlines[Session](_TELL_S, self._forget)
-        self.admits: Callable[[], bool] = lambda: True
+        # Set before anybody comes.
+        self.admission: Admission
         # The loop itself keeps no hold of its tasks.
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What transports and sessions call.
 
-    def open(self, transport: Transport) -> tuple[Session, Packets]:
-        """Begin a session; return it with the packet that says so."""
-        session = Session(self, self.generate_id(), transport)
+    def open(self, transport: Transport, address: str) -> tuple[Session, Packets]:
+        """Begin the session of a client that was admitted; return it with the packet that says so."""
+        session = Session(self, self.generate_id(), transport, address)
         self.sockets[session.sid] = session
+        self.admission.enter(address)
         self._to_ping.add(session)
         self._to_connect.add(session)
         upgrades = ["websocket"] if transport.name == "polling" else []
@@ -78,6 +81,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
 
     def closed(self, session: Session, *, to_be_told: bool) -> None:
         """Forget a session that has ended; one that is to be told is answered once more."""
+        self.admission.leave(session.address)
         for deadlines in (self._to_ping, self._to_pong, self._to_connect):
             deadlines.discard(session)
         self._reprieved.discard(session)
@@ -96,6 +100,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         """Count a client that does not take what is sent to it."""
         metrics.cut_off.labels("pending").inc()
         _log.info("more waits for a client than may; it is cut off and comes back", session=session.sid)
+
+    def is_connecting(self, session: Session) -> bool:
+        """Tell whether a client has not connected to a namespace yet."""
+        return session in self._to_connect
 
     def connected(self, session: Session) -> None:
         """Stop waiting for the client to connect to a namespace."""
@@ -167,10 +175,14 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         if not self.is_allowed(request):
             # Above all for websockets, for which browsers have no such rule.
             raise Refused(3, "the page's origin is not allowed: STORECAST_ALLOWED_ORIGINS")
-        session = check(request, self.sockets)
-        if session is None and not self.admits():
-            raise Refused(3, "this emitter takes no new clients now", HTTPStatus.SERVICE_UNAVAILABLE)
-        return session
+        return check(request, self.sockets)
+
+    async def admit(self, request: EngineRequest) -> str:
+        """Return the address of a new client, for `open` before anything else is awaited; raise Refused."""
+        try:
+            return await self.admission.admit(request)
+        except NotAdmitted as error:
+            raise Refused(3, error.reason, error.status, error.retry_after_s) from None
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to the engine's path: long-polling, or a handshake that is none."""
@@ -178,10 +190,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         try:
             answer = await self._answer(request, receive)
         except Refused as refused:
-            answer = Answer(refused.status, "application/json", refused.body)
+            answer = Answer(refused.status, "application/json", refused.body, refused.retry_after_s)
         except _ClientGone:
             return
         headers = [("Content-Length", str(len(answer.body))), ("Cache-Control", "no-store")]
+        if answer.retry_after_s is not None:
+            headers.append(("Retry-After", str(answer.retry_after_s)))
         if answer.content_type:
             headers.append(("Content-Type", answer.content_type))
         headers += self.cors_headers(request)
@@ -195,7 +209,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         session = self.check(request)
         if session is None:
             transport = Polling(self._max_pending)
-            transport.session, opened = self.open(transport)
+            transport.session, opened = self.open(transport, await self.admit(request))
             return Answer(200, TEXT, opened.payload)
         polling = session.transport
         assert isinstance(polling, Polling)  # noqa: S101  # checked above
@@ -223,7 +237,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
                 session.close(at_once=True)
                 return Answer(400)
             body = await self._body(receive)
-            return Answer(413) if body is None else await polling.post(body)
+            if body is None:
+                limited.labels("payload").inc()
+                return Answer(413)
+            return await polling.post(body)
         except _ClientGone:
             session.close(at_once=True)
             raise
@@ -241,6 +258,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
                 return None
             if not message.get("more_body"):
                 return bytes(body)
+
+
+def _give_up(session: Session) -> None:
+    limited.labels("connect_time").inc()
+    session.close()
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -9,10 +9,12 @@ import logging
 from abc import ABC, abstractmethod
 from typing import Any, cast
 
+from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SEND_EOF, Protocol, Side, State
 
-from ws_service.engine.deadlines import Deadlines
+from shared.deadlines import Deadlines
+from shared.metrics import limited
 from ws_service.settings import Settings
 
 # How long the client's answer to a close frame is waited for.
@@ -164,6 +166,8 @@ class FrameProtocol(asyncio.Protocol, ABC):
         self._protocol.receive_data(bytes(part))
         for frame in self._protocol.events_received():
             self._take(cast(Frame, frame))
+        if not self._is_closing and isinstance(self._protocol.parser_exc, PayloadTooBig):
+            limited.labels("payload").inc()
         self._flush()
         self._pace()
 

@@ -1,27 +1,26 @@
-"""uvicorn's HTTP protocol, with our websockets: an upgrade hands the connection over to what stands at its path."""
+"""The emitter's HTTP protocol: an upgrade hands the connection over to what stands at its path."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import structlog
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from ws_service.engine.deadlines import Deadlines
+from shared.http.connections import Connections
+from shared.http.protocol import HttpProtocol
 from ws_service.engine.frames import FrameProtocol, silent
 from ws_service.engine.requests import EngineRequest, Refused
+from ws_service.settings import Settings
 
 _SWITCHING_PROTOCOLS = 101
 
-# How long a client may take over a request, and over an answer: who opens a connection and sends nothing, or reads
-# nothing, costs memory, too.
-REQUEST_S = 30
-_MAX_HEAD_BYTES = 64 * 1024
+# Beside those of the clients: for calls, probes, and those that are about to become clients.
+SPARE_CONNECTIONS = 1_000
 
 CONNECTION = "storecast.connection"
 """The extension of the ASGI scope by which a response without end can cut off a client that does not read it."""
@@ -29,109 +28,60 @@ CONNECTION = "storecast.connection"
 Opener = Callable[[asyncio.Transport, set[Any]], FrameProtocol]
 """Takes over a connection whose handshake is done. The set is uvicorn's, of all connections."""
 
+_log = structlog.get_logger(__name__)
+
 
 class Endpoint(Protocol):
     """Where websockets are opened."""
 
-    def check(self, request: EngineRequest) -> Opener:
-        """Return what opens the websocket that is asked for; raise Refused."""
+    async def admit(self, request: EngineRequest) -> Opener:
+        """Return what opens the websocket that is asked for, before anything else is awaited; raise Refused."""
 
 
-class Http:
-    """What all HTTP connections of an emitter have in common."""
+class EmitterConnections(Connections):
+    """The HTTP connections of an emitter, and where they may lead."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, settings: Settings, endpoints: Mapping[str, Endpoint]) -> None:
+        super().__init__(settings.max_connections + SPARE_CONNECTIONS, settings.request_timeout_ms / 1000)
         # By their paths, without a slash at the end.
         self.endpoints = endpoints
-        self.to_request = Deadlines[HttpProtocol](REQUEST_S, HttpProtocol.give_up)
 
 
-class HttpProtocol(HttpToolsProtocol):
+class EmitterProtocol(HttpProtocol):
     """One connection, until it is handed over."""
 
-    def __init__(self, http: Http, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._http = http
-        # How much of a request's head was received, as long as it is not complete.
-        self._head_bytes: int | None = 0
-        self._unanswered: deque[RequestResponseCycle] = deque()
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for a request."""
-        super().connection_made(transport)
-        self._http.to_request.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more, and tell all requests; uvicorn tells the last one of those that came before their answers."""
-        self._http.to_request.discard(self)
-        self.pipeline.clear()
-        for cycle in self._unanswered:
-            cycle.disconnected = True
-            cycle.message_event.set()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Read a request; as uvicorn does, but for what it throws away: what comes behind a handshake."""
-        self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-            return
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self._upgrade(data[upgrade.args[0] :])
-            return
-        if self._head_bytes is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                self.transport.abort()
+    def __init__(self, connections: EmitterConnections, **arguments: Any) -> None:
+        super().__init__(connections, **arguments)
+        self._endpoints = connections.endpoints
 
     def on_message_begin(self) -> None:
-        """Wait for the rest of the request."""
+        """Give the request what a response without end needs."""
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: {"abort": self.transport.abort}}
-        self._head_bytes = 0
-        self._http.to_request.add(self)
 
-    def on_headers_complete(self) -> None:
-        """Have the head of the request."""
-        self._head_bytes = None
-        super().on_headers_complete()
-        self._unanswered.append(self.cycle)
-        while self._unanswered and (self._unanswered[0] is None or self._unanswered[0].response_complete):
-            self._unanswered.popleft()
-
-    def on_message_complete(self) -> None:
-        """Have all of the request."""
-        self._http.to_request.discard(self)
-        super().on_message_complete()
-
-    def pause_writing(self) -> None:
-        """Wait for the client to read its answer."""
-        super().pause_writing()
-        self._http.to_request.add(self)
-
-    def resume_writing(self) -> None:
-        """Have room for the rest of the answer."""
-        super().resume_writing()
-        self._http.to_request.discard(self)
-
-    def give_up(self) -> None:
-        """Hear that it has taken too long."""
-        self.transport.abort()
-
-    def _upgrade(self, early: bytes) -> None:
+    def upgrade(self, early: bytes) -> None:
         """Shake hands and hand the connection over; or refuse, and end it. `early` came behind the handshake."""
-        self.connections.discard(self)
+        if not self._should_upgrade():
+            super().upgrade(early)
+            return
+        # What comes next is for whoever takes the connection over.
+        self.flow.pause_reading()
+        task = self.loop.create_task(self._shake_hands(early))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _shake_hands(self, early: bytes) -> None:
         try:
-            opener = self._checked()
+            opener = await self._admitted()
         except Refused as refused:
-            refusal = ServerProtocol(logger=silent).reject(refused.status, refused.message)
-            del refusal.headers["Content-Type"]
-            refusal.headers["Content-Type"] = refused.content_type
-            self.transport.write(refusal.serialize())
-            self.transport.close()
+            self._reject(refused)
+            return
+        except Exception:  # noqa: BLE001  # logged, and the client comes back
+            _log.exception("a handshake could not be dealt with")
+            self.transport.abort()
+            return
+        # Nothing is awaited from here on: who was admitted is counted before anybody else is.
+        if self.transport.is_closing():
             return
         headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers)
         response = ServerProtocol(logger=silent).accept(Request(self.url.decode("latin-1"), headers))
@@ -139,14 +89,16 @@ class HttpProtocol(HttpToolsProtocol):
         if response.status_code == _SWITCHING_PROTOCOLS:
             self._hand_over(opener, early)
         else:
-            self.transport.close()
+            self._close()
 
-    def _checked(self) -> Opener:
+    async def _admitted(self) -> Opener:
+        if self.refusal is not None:
+            raise Refused(3, self.refusal.detail, self.refusal.status, self.refusal.retry_after_s)
         try:
             url = httptools.parse_url(self.url)
         except httptools.HttpParserInvalidURLError:
             raise Refused(3, "Bad request") from None
-        endpoint = self._http.endpoints.get((url.path or b"").decode("latin-1").rstrip("/"))
+        endpoint = self._endpoints.get((url.path or b"").decode("latin-1").rstrip("/"))
         # A request line without a path is not the one of the root.
         if endpoint is None or not url.path:
             raise Refused(3, "Not Found", HTTPStatus.NOT_FOUND)
@@ -155,13 +107,27 @@ class HttpProtocol(HttpToolsProtocol):
             raise Refused(3, "Bad request")
         scheme = "https" if self.scheme == "https" else "http"
         method, query = self.scope["method"], url.query or b""
-        opener = endpoint.check(EngineRequest.of(method, query, self.headers, scheme, is_upgrade=True))
+        opener = await endpoint.admit(
+            EngineRequest.of(method, query, self.headers, scheme=scheme, peer=self.client, is_upgrade=True)
+        )
         if method != "GET":
             raise Refused(2, "Bad handshake method", HTTPStatus.METHOD_NOT_ALLOWED)
         return opener
 
+    def _reject(self, refused: Refused) -> None:
+        refusal = ServerProtocol(logger=silent).reject(refused.status, refused.message)
+        del refusal.headers["Content-Type"]
+        refusal.headers["Content-Type"] = refused.content_type
+        if refused.retry_after_s is not None:
+            refusal.headers["Retry-After"] = str(refused.retry_after_s)
+        self.transport.write(refusal.serialize())
+        self._close()
+
     def _hand_over(self, opener: Opener, early: bytes) -> None:
+        self._all.waiting.discard(self)
+        self.connections.discard(self)
         websocket = opener(self.transport, self.connections)
+        self.flow.resume_reading()
         if early:
             websocket.data_received(early)
         # The parser and this object refer to each other: without it both are freed now, not when rubbish is collected.

@@ -27,6 +27,7 @@ class Answer(NamedTuple):
     status: int
     content_type: str | None = None
     body: bytes = b""
+    retry_after_s: int | None = None
 
 
 _REFUSED = Answer(400)
@@ -74,7 +75,7 @@ class Polling:
             self.is_full = True
             self.session.filled()
 
-    def close(self, *, at_once: bool) -> bool:
+    def close(self, *, at_once: bool, why: str = "") -> bool:  # noqa: ARG002  # there is no word for it
         """Send a close packet; return whether the client has to fetch it. Not if it is to be `at_once`."""
         is_polling = self._poll is not None
         if at_once or is_polling:

@@ -3,9 +3,9 @@
 https://socket.io/docs/v4/server-api/#events-1 lists the codes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -15,6 +15,7 @@ from ws_service.engine.session import Session
 
 _PROTOCOL = "4"
 _TRANSPORTS = {"polling", "websocket"}
+_MOST_PARAMETERS = 100
 
 
 class Refused(Exception):
@@ -23,11 +24,14 @@ class Refused(Exception):
     content_type = "text/plain; charset=utf-8"
     """Of the message, where it is the answer to a handshake."""
 
-    def __init__(self, code: int, message: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
+    def __init__(
+        self, code: int, message: str, status: int = HTTPStatus.BAD_REQUEST, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.retry_after_s = retry_after_s
 
     @property
     def body(self) -> bytes:
@@ -36,30 +40,47 @@ class Refused(Exception):
 
 
 class EngineRequest(NamedTuple):
-    """What counts of a request, of either transport. Header names are in lower case."""
+    """What counts of a request, of either transport. Header names are in lower case; `peer` is who is connected."""
 
     method: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     scheme: str
+    peer: str
     is_upgrade: bool
 
     @classmethod
-    def of(
-        cls, method: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], scheme: str, *, is_upgrade: bool
+    def of(  # noqa: PLR0913  # what a request consists of
+        cls,
+        method: str,
+        query: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        scheme: str,
+        peer: Sequence[Any] | None,
+        is_upgrade: bool,
     ) -> "EngineRequest":
         """Read a request. The last value of a repeated parameter counts, all those of a header."""
         read: dict[str, str] = {}
         for name, value in headers:
             key, text = name.decode("latin-1"), value.decode("latin-1")
             read[key] = f"{read[key]},{text}" if key in read else text
-        parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-        return cls(method, parameters, read, scheme, is_upgrade)
+        # Nobody has so many to say, and reading thousands of them takes its time.
+        first = "&".join(query.decode("latin-1").split("&", _MOST_PARAMETERS)[:_MOST_PARAMETERS])
+        parameters = dict(parse_qsl(first, keep_blank_values=True))
+        return cls(method, parameters, read, scheme, peer[0] if peer else "", is_upgrade)
 
     @classmethod
     def of_scope(cls, scope: Scope) -> "EngineRequest":
         """Read a request that came by ASGI."""
-        return cls.of(scope["method"], scope["query_string"], scope["headers"], scope["scheme"], is_upgrade=False)
+        return cls.of(
+            scope["method"],
+            scope["query_string"],
+            scope["headers"],
+            scheme=scope["scheme"],
+            peer=scope.get("client"),
+            is_upgrade=False,
+        )
 
 
 def check(request: EngineRequest, sessions: Mapping[str, Session]) -> Session | None:

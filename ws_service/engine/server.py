@@ -9,6 +9,9 @@ from socketio import packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import Packet
 
+from shared.metrics import limited
+from shared.problems import problem
+from shared.rates.rate import rate
 from ws_service.engine import json
 from ws_service.engine.decoder import Malformed, attach, decode
 from ws_service.engine.engine import Engine
@@ -17,6 +20,16 @@ from ws_service.engine.session import Session
 from ws_service.settings import Settings
 
 _ROOT = "/"
+
+# What counts as a request of the client.
+_REQUESTS = {packet.CONNECT, packet.EVENT, packet.BINARY_EVENT}
+
+# How often a client may be refused what it connects to, one after the other in one session.
+MOST_REFUSALS = 5
+
+# The fields of an object that a client sends. Each one that is not known is a mistake that is reported, and to find
+# thousands of them takes its time.
+MAX_FIELDS = 20
 
 
 class ConnectionHooks(Protocol):
@@ -57,6 +70,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         self._clients: dict[str, Session] = {}
         # Packets whose binary attachments have not come yet.
         self._incomplete: dict[Session, Packet] = {}
+        self._most_requests = settings.client_messages_per_second
+        self._requests = rate("requests", self._most_requests)
+        # Each answer that refuses one costs, too: who goes on regardless is sent away.
+        self._refused = rate("refused", self._most_requests)
         super().__init__(
             client_manager=Clients(self._clients),
             async_mode="asgi",
@@ -97,10 +114,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
 
     async def _take(self, session: Session, taken: Packet) -> None:
         is_connected = session.client is not None and taken.namespace == _ROOT
-        if taken.packet_type == packet.CONNECT and not is_connected:
-            await self._connect(session, taken)
-        elif not is_connected or taken.packet_type in {packet.CONNECT, packet.CONNECT_ERROR}:
+        if is_connected == (taken.packet_type == packet.CONNECT) or taken.packet_type == packet.CONNECT_ERROR:
             session.close()
+        elif taken.packet_type in _REQUESTS and (refusal := await self._refusal(session, taken)):
+            self._refuse(session, taken, refusal)
+        elif taken.packet_type == packet.CONNECT:
+            await self._connect(session, taken)
         elif taken.packet_type == packet.DISCONNECT:
             self._disconnect(session)
         elif taken.packet_type in {packet.EVENT, packet.BINARY_EVENT}:
@@ -110,13 +129,13 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
 
     async def _connect(self, session: Session, taken: Packet) -> None:
         if taken.namespace != _ROOT:
-            session.send(encode_connect_error(taken.namespace, {"message": "Invalid namespace"}))
+            self._refuse_connect(session, taken.namespace, {"message": "Invalid namespace"})
             return
         sid = self.eio.generate_id()
         try:
             pid = await self._hooks.connect(sid, session, taken.data)
         except Refused as refused:
-            session.send(encode_connect_error(_ROOT, refused.error_args))
+            self._refuse_connect(session, _ROOT, refused.error_args)
             return
         # Nothing awaits from the hook's own last decision to here, so that the session is still open.
         session.client = sid
@@ -134,6 +153,35 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
             del self._clients[sid]
             self._hooks.disconnected(sid)
 
+    async def _refusal(self, session: Session, taken: Packet) -> dict[str, Any] | None:
+        if not (self._is_first(session) or await self._requests.permits(session.sid)):
+            limited.labels("messages").inc()
+            if not await self._refused.permits(session.sid):
+                limited.labels("flood").inc()
+                session.close(at_once=True, why=f"far more than {self._most_requests} messages a second")
+            return problem(429, f"at most {self._most_requests} messages a second: wait, and send it again")
+        if any(isinstance(each, dict) and len(each) > MAX_FIELDS for each in _objects(taken)):
+            limited.labels("fields").inc()
+            return problem(422, f"an object has at most {MAX_FIELDS} fields")
+        return None
+
+    def _is_first(self, session: Session) -> bool:
+        """Tell whether a client is about to connect for the first time: that was counted as a handshake."""
+        return self.eio.is_connecting(session) and not session.refusals
+
+    def _refuse(self, session: Session, taken: Packet, refusal: dict[str, Any]) -> None:
+        if taken.packet_type == packet.CONNECT:
+            self._refuse_connect(session, taken.namespace, {"message": refusal["detail"], "data": refusal})
+        elif taken.id is not None:
+            session.send(encode_ack(taken.id, {"error": refusal}))
+
+    def _refuse_connect(self, session: Session, namespace: str, error: Any) -> None:
+        session.send(encode_connect_error(namespace, error))
+        session.refusals += 1
+        if session.refusals >= MOST_REFUSALS:
+            limited.labels("refusals").inc()
+            session.close(why=f"refused {MOST_REFUSALS} times")
+
     async def _answer(self, session: Session, taken: Packet) -> None:
         name, *arguments = taken.data
         handlers: dict[str, Callable[..., Any]] = self.handlers[_ROOT]
@@ -148,3 +196,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
+
+
+def _objects(taken: Packet) -> list[Any]:
+    return [taken.data] if taken.packet_type == packet.CONNECT else taken.data[1:]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from shared.metrics import limited
 from ws_service.engine.packets import Packets
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ class Transport(Protocol):
     def send(self, packets: Packets) -> None:
         """Queue packets."""
 
-    def close(self, *, at_once: bool) -> bool:
+    def close(self, *, at_once: bool, why: str = "") -> bool:
         """Send what closes the connection; return whether the client, between two polls, has to fetch it.
 
-        `at_once` is for a client that is taken for gone.
+        `at_once` is for a client that is taken for gone. `why` is told where there is a word for it.
         """
 
     def pause_reading(self) -> None:
@@ -71,15 +72,17 @@ class Session:
         "_inbox_bytes",
         "_is_reading",
         "_task",
+        "address",
         "client",
         "is_closed",
         "prober",
+        "refusals",
         "sender",
         "sid",
         "transport",
     )
 
-    def __init__(self, engine: "Engine", sid: str, transport: Transport) -> None:
+    def __init__(self, engine: "Engine", sid: str, transport: Transport, address: str) -> None:
         self._engine = engine
         self._inbox: deque[str | bytes] | None = None
         self._inbox_bytes = 0
@@ -87,8 +90,12 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self.sid = sid
         self.transport = transport
+        # Where the client comes from.
+        self.address = address
         # A websocket that wants to take over, and has not yet.
         self.prober: Transport | None = None
+        # How often it was refused what it connects to.
+        self.refusals = 0
         # The Socket.IO client's id, once it is connected.
         self.client: str | None = None
         self.sender: Sender | None = None
@@ -116,8 +123,11 @@ class Session:
         """
         self.close(at_once=True)
 
-    def close(self, *, at_once: bool = False) -> None:
-        """End it. A client that is between two polls is told at the next one, unless it is to be `at_once`."""
+    def close(self, *, at_once: bool = False, why: str = "") -> None:
+        """End it. A client that is between two polls is told at the next one, unless it is to be `at_once`.
+
+        `why` is for a client that went too far.
+        """
         if self.is_closed:
             return
         self.is_closed = True
@@ -129,7 +139,7 @@ class Session:
             self.prober.close(at_once=True)
         to_be_told = False
         try:
-            to_be_told = self.transport.close(at_once=at_once)
+            to_be_told = self.transport.close(at_once=at_once, why=why)
         finally:
             self._engine.closed(self, to_be_told=to_be_told)
 
@@ -195,6 +205,7 @@ class Session:
         if self._task is None:
             self._task = self._engine.start(self._work())
         if self._is_reading and self._is_behind(self._inbox):
+            limited.labels("waiting").inc()
             self._is_reading = False
             self.transport.pause_reading()
 

@@ -4,7 +4,10 @@ import asyncio
 import functools
 from typing import Any, cast
 
-from ws_service.engine.deadlines import Deadlines
+from websockets.frames import CloseCode
+
+from shared.deadlines import Deadlines
+from shared.metrics import limited
 from ws_service.engine.engine import Engine
 from ws_service.engine.frames import FrameProtocol, Limits
 from ws_service.engine.http import Opener
@@ -23,16 +26,21 @@ class WebSockets(Limits):
         self.engine = engine
         self.to_upgrade = Deadlines[WebSocket](settings.upgrade_timeout_ms / 1000, WebSocket.give_up)
 
-    def check(self, request: EngineRequest) -> Opener:
-        """Return what opens the websocket that is asked for; raise Refused."""
-        return functools.partial(self._open, self.engine.check(request))
-
-    def _open(self, session: Session | None, transport: asyncio.Transport, connections: set[Any]) -> FrameProtocol:
-        websocket = WebSocket(self, transport, connections)
+    async def admit(self, request: EngineRequest) -> Opener:
+        """Return what opens the websocket that is asked for, before anything else is awaited; raise Refused."""
+        session = self.engine.check(request)
         if session is None:
-            websocket.open()
-        else:
-            websocket.probe(session, cast(Polling, session.transport))
+            return functools.partial(self._open, await self.engine.admit(request))
+        return functools.partial(self._probe, session)
+
+    def _open(self, address: str, transport: asyncio.Transport, connections: set[Any]) -> FrameProtocol:
+        websocket = WebSocket(self, transport, connections)
+        websocket.open(address)
+        return websocket
+
+    def _probe(self, session: Session, transport: asyncio.Transport, connections: set[Any]) -> FrameProtocol:
+        websocket = WebSocket(self, transport, connections)
+        websocket.probe(session, cast(Polling, session.transport))
         return websocket
 
 
@@ -56,23 +64,24 @@ class WebSocket(FrameProtocol):
         """Write at once."""
         self.write(packets.frames)
 
-    def close(self, *, at_once: bool = True) -> bool:  # noqa: ARG002  # a websocket can always be told at once
-        """Send a close frame without a code, as Engine.IO does, and wait for the client's."""
+    def close(self, *, at_once: bool = True, why: str = "") -> bool:  # noqa: ARG002  # it can always be told at once
+        """Send a close frame and wait for the client's: without a code, as Engine.IO does, if there is no reason."""
         if not self._is_closing:
             self._shared.to_upgrade.discard(self)
-            self.begin_close()
+            self.begin_close(CloseCode.POLICY_VIOLATION if why else None, why)
             self._release()
         return False
 
     def give_up(self) -> None:
         """Hear that the client has not changed over in time."""
+        limited.labels("upgrade_time").inc()
         self.close()
 
     # What begins it.
 
-    def open(self) -> None:
-        """Begin a session of its own."""
-        self.session, opened = self._shared.engine.open(self)
+    def open(self, address: str) -> None:
+        """Begin a session of its own, of a client that was admitted."""
+        self.session, opened = self._shared.engine.open(self, address)
         self.send(opened)
 
     def probe(self, session: Session, polling: Polling) -> None:

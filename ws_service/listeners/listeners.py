@@ -6,12 +6,12 @@ from typing import Protocol
 
 from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
-from shared.identity.identity import Identity
 from shared.problems import FieldError
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
-from ws_service.errors import Forbidden, Unauthorized, Unavailable
+from ws_service.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 from ws_service.ingest.hub import Hub
+from ws_service.limits.admission import NotAdmitted
 from ws_service.listeners.query import LAST_EVENT_ID, Query
 from ws_service.settings import Settings
 from ws_service.sockets import attendance, recovery
@@ -19,6 +19,7 @@ from ws_service.sockets.access import Access
 from ws_service.sockets.connection import Encoding, Feed, Session
 from ws_service.sockets.handover import wait_for_history
 from ws_service.sockets.permissions import NotPermitted
+from ws_service.sockets.topics import Choice
 
 
 class Stream(Session[bytes], Protocol):
@@ -29,40 +30,48 @@ class Stream(Session[bytes], Protocol):
 
 
 class Listeners:
-    """All listeners of this emitter. `streams` are their transports, also of those that still wait for the history."""
+    """All listeners of this emitter.
+
+    `streams` are their transports and the addresses that these lead to, also of those that still wait for the history.
+    """
 
     def __init__(self, settings: Settings, hub: Hub, engine: Engine, access: Access) -> None:
         self.settings = settings
+        self._choice = Choice(settings.unnumbered_topics, settings.max_topics)
         self.engine = engine
-        self.streams: set[Stream] = set()
+        self.streams: dict[Stream, str] = {}
         self._hub = hub
         self._tokens, self._permissions, self._standings = access
 
     async def welcome(self, request: EngineRequest, *, is_sse: bool) -> Query:
-        """Return what a request asks for, once it is known who asks; raise a CallError."""
+        """Return what a request asks for, of a client that may come; raise a CallError."""
         query = self._read(request, is_sse=is_sse)
+        admission = self.engine.admission
         with _refusals():
-            return self._permitted(query, await self._tokens.identify(query.handshake.token))
+            address = await admission.admit(request)
+            who = await self._tokens.identify(query.handshake.token)
+            self._permissions.check(frozenset(query.handshake.topics), who)
+            admission.look(address)
+        return query._replace(who=who, address=address)
 
-    def welcome_now(self, request: EngineRequest, *, is_sse: bool) -> Query:
-        """Return what a request asks for; raise a CallError."""
-        query = self._read(request, is_sse=is_sse)
-        with _refusals():
-            return self._permitted(query, self._tokens.identify_now(query.handshake.token))
+    def begin(self, stream: Stream, query: Query) -> None:
+        """Count a client that was welcomed."""
+        self.streams[stream] = query.address
+        self.engine.admission.enter(query.address)
+
+    def end(self, stream: Stream) -> None:
+        """Count it no more. It may be called more than once."""
+        address = self.streams.pop(stream, None)
+        if address is not None:
+            self.engine.admission.leave(address)
 
     def _read(self, request: EngineRequest, *, is_sse: bool) -> Query:
         if not self.engine.is_allowed(request):
             raise Forbidden("the page's origin is not allowed: STORECAST_ALLOWED_ORIGINS")
-        if not self.engine.admits():
-            raise Unavailable("this emitter takes no new clients now")
         last_event_id = request.headers.get(LAST_EVENT_ID.lower()) if is_sse else None
         with _refusals():
             token = bearer_token(request.headers.get("authorization"))
-        return Query.read(request.query, last_event_id, token, self.settings.unnumbered_topics)
-
-    def _permitted(self, query: Query, who: Identity) -> Query:
-        self._permissions.check(frozenset(query.handshake.topics), who)
-        return query._replace(who=who)
+        return Query.read(request.query, last_event_id, token, self._choice)
 
     async def join(self, query: Query, stream: Stream, encoding: Encoding[bytes]) -> Feed[bytes]:
         """Have a stream take its place among the subscribers, once there is a history."""
@@ -101,3 +110,5 @@ def _refusals() -> Iterator[None]:
         raise Forbidden(str(error), fields) from None
     except KeysAway as error:
         raise Unavailable(str(error)) from None
+    except NotAdmitted as error:
+        raise (TooManyRequests if error.status == TooManyRequests.status else Unavailable)(error.reason) from None

@@ -10,6 +10,7 @@ from shared.identity.identity import ANYONE, Identity
 from shared.problems import FieldError, invalid_fields, summary
 from ws_service.errors import Malformed
 from ws_service.sockets.requests import Handshake
+from ws_service.sockets.topics import Choice
 
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -17,11 +18,12 @@ _KNOWN = ("topics", "after", "token")
 
 
 class Query(NamedTuple):
-    """The handshake, the number after which it goes on where that came without an epoch, and who asks."""
+    """The handshake, the number after which it goes on where that came without an epoch, who asks, and from where."""
 
     handshake: Handshake
     seq: int | None
     who: Identity = ANYONE
+    address: str = ""
 
     @classmethod
     def read(
@@ -29,7 +31,7 @@ class Query(NamedTuple):
         query: Mapping[str, str],
         last_event_id: str | None = None,
         token: str | None = None,
-        unnumbered_topics: tuple[str, ...] = (),
+        choice: Choice | None = None,
     ) -> Self:
         """Read `topics=a,b&after=EPOCH:SEQ&token=`.
 
@@ -50,7 +52,7 @@ class Query(NamedTuple):
         if seq is None:
             asked["after"] = after
         try:
-            return cls(Handshake.model_validate(asked, context=unnumbered_topics), seq)
+            return cls(Handshake.model_validate(asked, context=choice), seq)
         except ValidationError as error:
             names = {"after": LAST_EVENT_ID} if last_event_id else {}
             raise _malformed(

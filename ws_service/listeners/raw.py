@@ -9,9 +9,9 @@ import orjson
 import structlog
 from websockets.frames import CloseCode, Frame, Opcode
 
+from shared.deadlines import Deadlines
 from shared.problems import CONTENT_TYPE, problem
 from ws_service import metrics
-from ws_service.engine.deadlines import Deadlines
 from ws_service.engine.frames import FrameProtocol, Limits
 from ws_service.engine.http import Opener
 from ws_service.engine.requests import EngineRequest, Refused
@@ -33,7 +33,10 @@ class _Refused(Refused):
 
     def __init__(self, error: CallError) -> None:
         body = problem(error.status_code, error.detail, error.errors)
-        super().__init__(0, orjson.dumps(body).decode(), error.status_code)
+        retry_after_s = (error.headers or {}).get("Retry-After")
+        super().__init__(
+            0, orjson.dumps(body).decode(), error.status_code, None if retry_after_s is None else int(retry_after_s)
+        )
 
 
 class RawSockets(Limits):
@@ -45,10 +48,10 @@ class RawSockets(Limits):
         self.to_ping = Deadlines[RawSocket](listeners.settings.ping_interval_ms / 1000, RawSocket.ping)
         self.to_pong = Deadlines[RawSocket](listeners.settings.ping_timeout_ms / 1000, RawSocket.give_up)
 
-    def check(self, request: EngineRequest) -> Opener:
-        """Return what opens the websocket that is asked for; raise Refused."""
+    async def admit(self, request: EngineRequest) -> Opener:
+        """Return what opens the websocket that is asked for, before anything else is awaited; raise Refused."""
         try:
-            query = self.listeners.welcome_now(request, is_sse=False)
+            query = await self.listeners.welcome(request, is_sse=False)
         except CallError as error:
             raise _Refused(error) from None
         return functools.partial(RawSocket, self, query)
@@ -63,7 +66,7 @@ class RawSocket(FrameProtocol):
         super().__init__(shared, transport, connections)
         self._shared = shared
         self._feed: Feed[bytes] | None = None
-        shared.listeners.streams.add(self)
+        shared.listeners.begin(self, query)
         shared.to_ping.add(self)
         self._joining = shared.listeners.engine.start(self._join(query))
 
@@ -123,7 +126,7 @@ class RawSocket(FrameProtocol):
 
     def leave(self) -> None:
         """Forget it."""
-        self._shared.listeners.streams.discard(self)
+        self._shared.listeners.end(self)
         self._shared.to_ping.discard(self)
         self._shared.to_pong.discard(self)
         self._joining.cancel()

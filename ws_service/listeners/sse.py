@@ -36,11 +36,11 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and leave nothing behind, however it ends."""
         self._outbox.abort = scope["extensions"][CONNECTION]["abort"]
-        self._listeners.streams.add(self._outbox)
+        self._listeners.begin(self._outbox, self._query)
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._listeners.streams.discard(self._outbox)
+            self._listeners.end(self._outbox)
             if self._feed is not None:
                 self._listeners.leave(self._feed)
             # It refers to this object, and would do so until rubbish is collected.

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from shared.metrics import limited
 from ws_service.errors import Unavailable
 from ws_service.ingest.member import Member
 
@@ -66,6 +67,7 @@ class Acknowledgements:
         It ends by itself when all have come, and at the time-out.
         """
         if len(self._waits) >= MAX_WAITING:
+            limited.labels("acknowledgements").inc()
             raise Unavailable(f"{MAX_WAITING} messages wait for acknowledgements already")
         wait = Wait(next(self._numbers), members)
         self._waits[wait.number] = wait

@@ -15,7 +15,6 @@ from ws_service.errors import CallError
 from ws_service.ingest.member import Member
 from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
-from ws_service.messages.limiter import Limiter
 from ws_service.settings import Settings
 from ws_service.sockets.permissions import NotPermitted, Permissions
 from ws_service.sockets.topics import MAX_TOPIC_LENGTH, is_of_clients
@@ -46,12 +45,10 @@ class Publisher:
         self._permissions = permissions
         self._settings = settings
         self._courier = courier
-        self._limiters: dict[str, Limiter] = {}
 
     async def publish(self, sender: Member, who: Identity, request: Any) -> dict[str, Any]:
         """Send what a client says to all who hear the topic; return the acknowledgement."""
         try:
-            await self._limit(sender)
             reached = await self._courier.send(self._dispatch(sender, self._permitted(who, request)))
         except _Refused as refused:
             return {"error": refused.problem}
@@ -59,19 +56,6 @@ class Publisher:
             return {"error": problem(error.status, error.detail)}
         metrics.published.inc()
         return {"reached": reached.reached}
-
-    def forget(self, sid: str) -> None:
-        """Forget a client that has gone."""
-        self._limiters.pop(sid, None)
-
-    async def _limit(self, sender: Member) -> None:
-        limiter = self._limiters.get(sender.sid)
-        if limiter is None:
-            limiter = self._limiters[sender.sid] = Limiter(self._settings.client_messages_per_second)
-        if not await limiter.permits():
-            metrics.rate_limited.inc()
-            detail = f"at most {self._settings.client_messages_per_second} messages a second: wait, and send it again"
-            raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, detail)
 
     def _permitted(self, who: Identity, request: Any) -> Publish:
         try:

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from shared.events import PRODUCTS, Position
 from shared.identity.tokens import MAX_TOKEN_LENGTH
-from ws_service.sockets.topics import MAX_TOPICS, check_topic
+from shared.metrics import limited
+from ws_service.sockets.topics import Choice, check_topic
 
 
 def _offset(value: Any) -> Position:
@@ -15,14 +16,27 @@ def _offset(value: Any) -> Position:
     return Position.parse(value)
 
 
+def _choice(info: ValidationInfo) -> Choice:
+    choice: Choice | None = info.context
+    return choice or Choice()
+
+
 def _topic(topic: str, info: ValidationInfo) -> str:
-    return check_topic(topic, info.context or ())
+    return check_topic(topic, _choice(info).unnumbered)
 
 
-# The context of the validation: the topics that there are beside those of the products.
+def _not_too_many(topics: Any, info: ValidationInfo) -> Any:
+    # Before each of them is looked at.
+    if isinstance(topics, list) and len(topics) > _choice(info).most:
+        limited.labels("topics").inc()
+        raise ValueError(f"at most {_choice(info).most} topics")
+    return topics
+
+
+# The context of the validation is a Choice.
 Topic = Annotated[str, AfterValidator(_topic)]
 Token = Annotated[str, Field(max_length=MAX_TOKEN_LENGTH)]
-Topics = Annotated[list[Topic], Field(min_length=1, max_length=MAX_TOPICS)]
+Topics = Annotated[list[Topic], Field(min_length=1), BeforeValidator(_not_too_many)]
 Offset = Annotated[Position, PlainValidator(_offset)]
 """`epoch:seq`, as it came with an event; read into a Position."""
 

@@ -8,6 +8,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from shared.events import Position
 from shared.identity.errors import BadToken, KeysAway
+from shared.metrics import limited
 from shared.problems import FieldError, invalid_fields, problem, summary
 from ws_service.engine.server import SocketServer
 from ws_service.engine.session import Session
@@ -23,7 +24,7 @@ from ws_service.sockets.connection import Connection
 from ws_service.sockets.handover import wait_for_history
 from ws_service.sockets.permissions import NotPermitted
 from ws_service.sockets.requests import Authenticate, Handshake, Subscribe, Unsubscribe
-from ws_service.sockets.topics import MAX_TOPICS
+from ws_service.sockets.topics import Choice
 
 
 class Sockets:
@@ -33,6 +34,7 @@ class Sockets:
         self, settings: Settings, hub: Hub, courier: Courier, acknowledgements: Acknowledgements, access: Access
     ) -> None:
         self._settings = settings
+        self._choice = Choice(settings.unnumbered_topics, settings.max_topics)
         self._hub = hub
         self._tokens, self._permissions, self._standings = access
         self._publisher = Publisher(settings, courier, access.permissions)
@@ -48,7 +50,7 @@ class Sockets:
     async def connect(self, sid: str, session: Session, auth: Any) -> str:
         """Take a client, and return the private session id that the CONNECT answer carries; or raise Refused."""
         try:
-            handshake = Handshake.model_validate({} if auth is None else auth, context=self._settings.unnumbered_topics)
+            handshake = Handshake.model_validate({} if auth is None else auth, context=self._choice)
             who = await self._tokens.identify(handshake.token)
             topics = frozenset(handshake.topics)
             self._permissions.check(topics, who)
@@ -81,7 +83,6 @@ class Sockets:
     def disconnected(self, sid: str) -> None:
         """Forget a client that has gone."""
         self._acknowledgements.forget(sid)
-        self._publisher.forget(sid)
         connection = self._connections.pop(sid)
         self._standings.end(connection)
         connection.end()
@@ -89,7 +90,7 @@ class Sockets:
 
     async def _subscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
         try:
-            wanted = Subscribe.model_validate(request, context=self._settings.unnumbered_topics)
+            wanted = Subscribe.model_validate(request, context=self._choice)
         except ValidationError as error:
             return {"error": _problem(error)}
         if (connection := self._connections.get(sid)) is None:
@@ -102,8 +103,9 @@ class Sockets:
         return await self._add(connection.subscription, topics, wanted.after)
 
     async def _add(self, subscription: Subscription, wanted: frozenset[str], after: Position | None) -> dict[str, Any]:
-        if len(subscription.topics | wanted) > MAX_TOPICS:
-            return {"error": problem(422, f"at most {MAX_TOPICS} topics for each socket")}
+        if len(subscription.topics | wanted) > self._choice.most:
+            limited.labels("topics").inc()
+            return {"error": problem(422, f"at most {self._choice.most} topics for each socket")}
         history, now = self._hub.history, self._hub.position
         recovered = after is not None and now is not None and recovery.recoverable(after, now, history, wanted)
         past = after.seq if after is not None and recovered else None
@@ -114,7 +116,7 @@ class Sockets:
 
     def _unsubscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
         try:
-            unwanted = Unsubscribe.model_validate(request, context=self._settings.unnumbered_topics)
+            unwanted = Unsubscribe.model_validate(request, context=self._choice)
         except ValidationError as error:
             return {"error": _problem(error)}
         if connection := self._connections.get(sid):

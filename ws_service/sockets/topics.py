@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from shared.events import PRODUCTS
 from shared.rooms import is_private
 
-MAX_TOPICS = 100
 MAX_TOPIC_LENGTH = 100
 
 _TOPIC = re.compile(rf"{PRODUCTS}|category:[a-z0-9]+(-[a-z0-9]+)*|product:[0-9a-f]{{24}}", re.ASCII)
 _OF_CLIENTS = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9_.@:-]+", re.ASCII)
+
+
+class Choice(NamedTuple):
+    """What clients may ask for: the topics that there are beside those of the products, and how many at a time."""
+
+    unnumbered: tuple[str, ...] = ()
+    most: int = 100
 
 
 def check_topic(topic: str, client_topics: Iterable[str] = ()) -> str:

@@ -26,6 +26,11 @@ class Deadlines(Generic[T]):
         """Return how many wait."""
         return len(self._waiting)
 
+    @property
+    def first(self) -> T | None:
+        """The one that has waited longest."""
+        return next(iter(self._waiting), None)
+
     def add(self, thing: T) -> None:
         """Begin to wait, anew if it does so already."""
         self._waiting.pop(thing, None)
