@@ -28,6 +28,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api_service.browsers import SAFE_HEADERS
 from shared.identity.bearer import CHALLENGE
 from shared.openapi import WRONG_METHOD, allowed_methods
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
@@ -204,7 +205,7 @@ def add_error_handlers(app: FastAPI) -> None:
         # The server logs the traceback; the caller learns nothing of our insides.
         body = problem(500, "this is a fault of ours, and it is logged")
         # It is made outside of what gives all other answers their id.
-        return JSONResponse(body, 500, request_id_headers(), CONTENT_TYPE)
+        return JSONResponse(body, 500, {**SAFE_HEADERS, **request_id_headers()}, CONTENT_TYPE)
 
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -15,7 +15,11 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from deploy.local.ports import free_ports
-from ws_service.engine.http import Http, HttpProtocol
+from shared.http.connections import Connections
+from shared.http.protocol import HttpProtocol
+
+_MOST = 10_000
+_REQUEST_S = 30.0
 
 MARK = "x-mark"
 """The header by which a test knows its own requests, also those that a proxy has not seen as such."""
@@ -49,7 +53,9 @@ class Stubs:
         config = uvicorn.Config(self._answer, interface="asgi3", log_config=None, proxy_headers=False)
         config.load()
         state = ServerState()
-        protocol = partial(_Protocol, self, Http({}), config=config, server_state=state, app_state={})
+        protocol = partial(
+            _Protocol, self, Connections(_MOST, _REQUEST_S), config=config, server_state=state, app_state={}
+        )
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             for address in self.addresses:
@@ -83,8 +89,8 @@ class Stubs:
 class _Protocol(HttpProtocol):
     """A connection, whose requests are noted before anything is refused."""
 
-    def __init__(self, stubs: Stubs, http: Http, **arguments: Any) -> None:
-        super().__init__(http, **arguments)
+    def __init__(self, stubs: Stubs, connections: Connections, **arguments: Any) -> None:
+        super().__init__(connections, **arguments)
         self._stubs = stubs
 
     def on_headers_complete(self) -> None:

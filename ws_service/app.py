@@ -59,7 +59,14 @@ def create_app(settings: Settings) -> SocketApp:
     Raises:
         StartupError: a setting cannot be right.
     """
-    app = _Emitter(title="Storecast emitter", version="1", lifespan=_lifespan, redirect_slashes=False)
+    app = _Emitter(
+        title="Storecast emitter",
+        version="1",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.settings = settings
     app.state.hub = Hub(History(settings.history_events, settings.history_bytes), Subscriptions())
     _join_the_others(app, settings, app.state.hub)

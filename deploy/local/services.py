@@ -29,6 +29,7 @@ class Addresses(NamedTuple):
 def api_replica(number: int, port: int, settings: LocalSettings, others: Addresses) -> Program:
     """Describe one replica of the product API."""
     own = {name.upper(): value for name, value in others._asdict().items()}
+    own["ALLOWED_ORIGINS"] = json.dumps(settings.allowed_origins)
     own["WRITES_PER_SECOND"] = str(settings.writes_per_second)
     return _service("api_service", f"api-{number}", port, settings, own)
 
@@ -48,7 +49,7 @@ def emitter(
     """
     origins = [f"http://{host}:{port}" for port in page_ports for host in (HOST, "localhost")]
     own = {
-        "ALLOWED_ORIGINS": json.dumps(origins),
+        "ALLOWED_ORIGINS": json.dumps([*origins, *settings.allowed_origins]),
         "CLIENT_TOPICS": json.dumps(settings.client_topics),
         "DRAIN_SECONDS": f"{settings.drain_seconds:g}",
         "HANDSHAKES_PER_SECOND": str(settings.handshakes_per_second),

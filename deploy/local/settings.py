@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
+from shared.origins import Origin
 from shared.settings import PREFIX, ServiceSettings
 
 _SECRETS = frozenset({f"{PREFIX}EMITTER_SECRET", f"{PREFIX}JWT_SECRET"})
@@ -28,6 +29,8 @@ class LocalSettings(ServiceSettings):
     max_connections_per_address: Annotated[int, Field(ge=0)] = 0
     handshakes_per_second: Annotated[int, Field(ge=0)] = 0
     writes_per_second: Annotated[int, Field(ge=0)] = 0
+    # Beside the page's own.
+    allowed_origins: tuple[Origin, ...] = ()
     # The page's chat.
     client_topics: tuple[str, ...] = ("chat:*",)
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10

@@ -15,6 +15,9 @@ from shared.settings import ServiceSettings
 MAX_TOKEN_LENGTH = 4_096
 _MAX_SCOPES = 100
 
+# The end of the year 9999, the last second that has a date.
+_NEVER = 253_402_300_799.0
+
 _REQUIRED = ["exp", "sub", "aud"]
 
 
@@ -47,7 +50,7 @@ class Tokens:
             subject = check_subject(claims["sub"])
         except ValueError as error:
             raise BadToken(f"the token's sub: {error}") from None
-        expires_at = float(claims["exp"]) + self._settings.jwt_leeway_seconds
+        expires_at = min(float(claims["exp"]) + self._settings.jwt_leeway_seconds, _NEVER)
         return Identity(subject, _scopes(claims.get("scope")), expires_at, self._without_tokens)
 
     def _claims(self, token: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ STACKS: dict[str, Variant] = {
 }
 NEEDED = {
     "STORECAST_EMITTER_SECRET": "the-emitter-secret-of-a-test",
+    "STORECAST_JWT_SECRET": "the-secret-of-the-tokens-of-a-test",
     "STORECAST_GRAFANA_PASSWORD": "the-password-of-a-test",
     "STORECAST_TLS_CERTIFICATE": "fullchain.pem",
     "STORECAST_TLS_KEY": "privkey.pem",

@@ -213,6 +213,7 @@ async def test_a_page_of_the_same_origin_may_listen_and_no_other(gateway: Front)
 
     assert await shakes_hands(gateway.origin)
     assert await shakes_hands("https://shop.example", Host="shop.example")
+    assert not await shakes_hands(gateway.origin.replace("https:", "http:"))
     assert not await shakes_hands("https://evil.example")
     assert not await shakes_hands(f"https://{HOST}")
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "Forwarded": "host=evil.example"}

@@ -29,6 +29,7 @@ from tests.compose.variants import (
     tls,
     variants,
 )
+from tests.loading import load
 from tests.observability import FOLDER
 from tests.processes import ROOT
 from tests.tools import missing
@@ -238,7 +239,7 @@ def test_every_variable_is_a_setting(variant: Variant) -> None:
     for service, settings in SETTINGS.items():
         given = {key: value for key, value in services[service]["environment"].items() if value is not None}
         assert given.keys() <= {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
-        settings(**{key.removeprefix(PREFIX).lower(): value for key, value in given.items()})
+        load(settings, given)
 
 
 @every_variant

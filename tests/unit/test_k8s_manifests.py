@@ -34,6 +34,7 @@ from tests.k8s.manifests import (
     pod,
     workloads,
 )
+from tests.loading import load
 from tests.observability import FOLDER as OBSERVABILITY
 from tests.observability import ROOT, alerts, selectors
 from ws_service import metrics
@@ -263,10 +264,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         names = {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
         assert given.keys() <= names
         assert f"{PREFIX}EMITTER_SECRET" in given
-        plain: dict[str, Any] = {
-            key.removeprefix(PREFIX).lower(): value for key, value in given.items() if isinstance(value, str)
-        }
-        settings(emitter_secret="x" * 16, **plain)
+        load(settings, {key: value for key, value in given.items() if isinstance(value, str)})
 
 
 @every_overlay

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from deploy.local import haproxy
 from shared.settings import PREFIX
 from tests.compose.variants import NEEDED, STACKS, Config, compose, config, seconds, stack, stack_config
+from tests.loading import load
 from tests.processes import ROOT
 from tests.tools import missing
 from tests.unit.test_compose import INTERNAL_CALL_S, SETTINGS
@@ -99,7 +99,7 @@ def test_secrets_are_dockers(name: str) -> None:
     settings = {f"{PREFIX}{field}".lower() for each in SETTINGS.values() for field in each.model_fields}
     used = {service: {each["source"] for each in read["services"][service]["secrets"]} for service in SETTINGS}
     assert used == {
-        "api": {"storecast_emitter_secret"},
+        "api": {"storecast_emitter_secret", "storecast_jwt_secret"},
         "emitter": {"storecast_emitter_secret", "storecast_jwt_secret"},
     }
     assert {secret for service in used.values() for secret in service} <= settings
@@ -188,11 +188,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
         given["STORECAST_INSTANCE"] = given["STORECAST_INSTANCE"].replace("{{.Task.Slot}}", "3")
         names = {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
         assert given.keys() <= names
-        read = {key.removeprefix(PREFIX).lower(): value for key, value in given.items()}
-        for field in ("allowed_origins", "client_topics"):  # lists, which a variable spells as JSON
-            if field in read:
-                read[field] = yaml.safe_load(read[field])
-        settings(emitter_secret="x" * 16, **read)
+        load(settings, given)
 
 
 def gateway(name: str) -> Config:

@@ -272,5 +272,10 @@ async def _until_gone(receive: Receive) -> None:
 
 def _environ(request: EngineRequest) -> dict[str, str]:
     """Return what python-engineio's rules of origins look at."""
-    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
-    return {"REQUEST_METHOD": request.method, "wsgi.url_scheme": request.scheme, **headers}
+    # A name with `_` would stand for the one with `-`, which proxies set and do not pass through.
+    headers = {
+        f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items() if "_" not in name
+    }
+    # What the proxy speaks to us is no origin of its own: a page of http://host is a stranger to https://host.
+    scheme = request.headers.get("x-forwarded-proto", request.scheme)
+    return {"REQUEST_METHOD": request.method, "wsgi.url_scheme": scheme, **headers}
