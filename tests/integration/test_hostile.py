@@ -236,15 +236,17 @@ async def test_no_client_brings_a_traceback_into_the_log(emitter: Emitter, capfd
 async def test_the_loop_is_not_held_up_by_thousands_of_small_frames(emitter: Emitter) -> None:
     """What one client sends at once is read a little a turn: a probe is answered in between."""
     stubborn = await Stubborn.connected(emitter)
-    stubborn.send_raw(Frame(Opcode.TEXT, b"3").serialize(mask=True) * 400_000)
-    slowest = 0.0
-    for _ in range(30):
-        begun = asyncio.get_running_loop().time()
+    last = Frame(Opcode.TEXT, b'427["nothing"]').serialize(mask=True)
+    stubborn.send_raw(Frame(Opcode.TEXT, b"3").serialize(mask=True) * 400_000 + last)
+    answered = asyncio.create_task(stubborn.until(b"437["))
+    probes = 0
+    while not answered.done():
         assert (await emitter.http.get("/livez")).status_code == 200
-        slowest = max(slowest, asyncio.get_running_loop().time() - begun)
+        probes += 1
+    await answered
     stubborn.close()
-    # It takes seconds where all is read in one turn.
-    assert slowest < 1
+    # One, or two, where all is read in one turn.
+    assert probes > 10
 
 
 async def test_a_message_in_countless_empty_pieces_takes_no_memory(emitter: Emitter) -> None:
