@@ -16,6 +16,7 @@ from tests.images.contents import USER
 from tests.images.engine import podman
 from tests.images.stand_ins import TARGETS
 from tests.scale.figure import Figure, at_most, none
+from tests.tokens import JWT_SECRET
 from tests.waiting import eventually
 
 READY_WITHIN_S = 3.0
@@ -28,7 +29,7 @@ HARDENED = (
     "--security-opt=no-new-privileges",
 )
 
-_SECRET = "STORECAST_EMITTER_SECRET=a-secret-for-this-run"
+_SECRETS = ("STORECAST_EMITTER_SECRET=a-secret-for-this-run", f"STORECAST_JWT_SECRET={JWT_SECRET}")
 _MONGOD = "127.0.0.1:27017"
 _URLS = {"api": "http://127.0.0.1:8000", "emitter": "http://127.0.0.1:9000"}
 # An interpreter with what a service imports takes half a second.
@@ -46,9 +47,11 @@ class Problem(NamedTuple):
 
 _PROBLEMS = (
     Problem("api", (), "STORECAST_EMITTER_SECRET"),
-    Problem("api", (_SECRET, "STORECAST_MONGO_URL=mongodb://127.0.0.1:1", "STORECAST_STARTUP_TIMEOUT_MS=500"), "MONGO"),
+    Problem(
+        "api", (*_SECRETS, "STORECAST_MONGO_URL=mongodb://127.0.0.1:1", "STORECAST_STARTUP_TIMEOUT_MS=500"), "MONGO"
+    ),
     Problem("emitter", (), "STORECAST_EMITTER_SECRET"),
-    Problem("emitter", (_SECRET, "STORECAST_REDIS_URL=nonsense"), "STORECAST_REDIS_URL"),
+    Problem("emitter", (*_SECRETS, "STORECAST_REDIS_URL=nonsense"), "STORECAST_REDIS_URL"),
 )
 
 
@@ -133,7 +136,7 @@ async def _is_clear(problem: Problem) -> bool:
 
 @asynccontextmanager
 async def _running(name: str) -> AsyncIterator[None]:
-    await podman("run", "--detach", f"--name={name}", *_options(_SECRET), image(name))
+    await podman("run", "--detach", f"--name={name}", *_options(*_SECRETS), image(name))
     try:
         yield
     finally:

@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import httpx
 
+from shared.identity.identity import PRODUCTS_WRITE
 from tests.images.compose import URL, Composed, Container
 from tests.images.engine import podman
 from tests.listening import Hearing, Listener, Listening, PythonListener
 from tests.scale.figure import Figure, at_most, none, told
+from tests.tokens import JWT_SECRET, token
 from tests.waiting import eventually
 
 REPLICAS = 3
@@ -68,8 +70,10 @@ async def judge(variant: Variant) -> list[Figure]:
     """Bring it up, use it, kill a container of each kind meanwhile, and stop it in order."""
     began = time.monotonic()
     async with (
-        Composed.up(variant.files, STORECAST_EMITTER_SECRET=secrets.token_hex(32)) as project,
-        httpx.AsyncClient(base_url=URL, trust_env=False, timeout=10) as http,
+        Composed.up(
+            variant.files, STORECAST_EMITTER_SECRET=secrets.token_hex(32), STORECAST_JWT_SECRET=JWT_SECRET
+        ) as project,
+        httpx.AsyncClient(base_url=URL, headers=_may_write(), trust_env=False, timeout=10) as http,
         AsyncExitStack() as stack,
     ):
         up_s = time.monotonic() - began
@@ -208,6 +212,10 @@ class _Shop:
             return answer.is_success
 
         return created
+
+
+def _may_write() -> dict[str, str]:
+    return {"Authorization": f"Bearer {token('shop', scope=PRODUCTS_WRITE)}"}
 
 
 def _named(instance: str, containers: Sequence[Container]) -> Container:
