@@ -10,10 +10,11 @@ _END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 
 
-def request(path: str, body: bytes, secret: str) -> bytes:
-    """Return a POST of JSON as it goes over the wire."""
+def request(path: str, body: bytes, secret: str = "") -> bytes:
+    """Return a POST of JSON as it goes over the wire, with the emitter secret if it is for an emitter."""
+    authorization = f"Authorization: Bearer {secret}\r\n" if secret else ""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {secret}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\n{authorization}"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

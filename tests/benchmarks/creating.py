@@ -27,11 +27,10 @@ _DESCRIPTION = "x" * 110
 class Creating:
     """Subscribers of an emitter, and callers of the product API."""
 
-    def __init__(self, api_ports: list[int], emitter_port: int, path: str, secret: str) -> None:
+    def __init__(self, api_ports: list[int], emitter_port: int, path: str) -> None:
         self._clients = Clients(emitter_port, path)
         self._api_ports = api_ports
         self._callers: list[Caller] = []
-        self._secret = secret
         self._numbers = itertools.count()
         self._due: dict[int, float] = {}
         self._heard_s: list[float] = []
@@ -98,7 +97,7 @@ class Creating:
         self._due[number] = self._asked[caller] = due
         name = f"product {MARK.decode()}{number:08d}"
         body = f'{{"name":"{name}","price":"9.99","description":"{_DESCRIPTION}"}}'
-        caller.post(request("/products", body.encode(), self._secret))
+        caller.post(request("/products", body.encode()))
 
     def _answered(self) -> None:
         deadline = time.perf_counter() + _HEARD_WITHIN_S
@@ -141,5 +140,4 @@ if __name__ == "__main__":
         [int(port) for port in os.environ["API_PORTS"].split(",")],
         int(os.environ["PORT"]),
         os.environ["SOCKET_PATH"],
-        os.environ["SECRET"],
     ).run()
