@@ -96,7 +96,7 @@ def internal_paths() -> tuple[str, ...]:
 
 def routes() -> set[str]:
     """Return the paths of all of an emitter's routes. Engine.IO's own, the path of the sockets, is none of them."""
-    app = create_app(Settings(emitter_secret="x" * 16, socket_path=SOCKETS)).other_asgi_app
+    app = create_app(Settings(emitter_secret="x" * 16, auth="off", socket_path=SOCKETS)).other_asgi_app
     return {str(context.path) for context in iter_route_contexts(app.routes)}
 
 
