@@ -75,8 +75,12 @@ async def create(shop: Shop, name: str, **fields: Any) -> None:
 
 async def sign_in(page: Page, shown: str) -> None:
     """Paste a token where one is asked for, or after asking to be asked."""
-    if await page.locator("#sign-in-panel").is_hidden():
-        await page.locator("#identity").get_by_role("button", name="Sign in").click()
+    panel = page.locator("#sign-in-panel")
+    opener = page.locator("#identity").get_by_role("button", name="Sign in")
+    # Before it knows what takes a token, the page shows neither.
+    await expect(panel.or_(opener).first).to_be_visible()
+    if await panel.is_hidden():
+        await opener.click()
     await page.get_by_label("Token", exact=True).fill(shown)
     await page.locator("#sign-in-panel").get_by_role("button", name="Sign in").click()
 
