@@ -12,7 +12,7 @@ from tests.images.stand_ins import PYTHON
 from tests.processes import ROOT
 from tests.scale.figure import Figure, at_most, none, told
 
-MOST_ADDED_MB = 80
+MOST_ADDED_MB = 100
 """What our layers may have above the base."""
 USER = 10001
 
