@@ -86,18 +86,18 @@ async def visit(browser: Browser, storecast: System) -> AsyncIterator[Visit]:
 
 async def test_a_created_product_appears(visit: Visit, storecast: System) -> None:
     """What anyone creates appears on the open page, first, marked as new, counted and told to screen readers."""
-    await storecast.create("moka pot", price="24.90", category="kitchen", tags=["steel"], stock=3, description="For 3.")
+    await storecast.create("teapot", price="24.90", category="kitchen", tags=["steel"], stock=3, description="For 3.")
 
-    card = visit.card("moka pot")
+    card = visit.card("teapot")
     await expect(card.get_by_text("New", exact=True)).to_be_visible()
     await expect(card.locator(".price")).to_have_text("$24.90")
     await expect(card.locator(".stock")).to_have_text("3 in stock")
     await expect(card.locator(".category")).to_have_text("kitchen")
     await expect(card.locator(".description")).to_have_text("For 3.")
     await expect(card.locator(".tags")).to_have_text("steel")
-    assert (await visit.names())[0] == "moka pot"
+    assert (await visit.names())[0] == "teapot"
     await expect(visit.page.locator("#heard")).to_have_text("1")
-    await expect(visit.page.locator("#announcement")).to_have_text("New product: moka pot")
+    await expect(visit.page.locator("#announcement")).to_have_text("New product: teapot")
 
 
 async def test_the_page_tells_who_serves_it(visit: Visit, storecast: System) -> None:

@@ -47,7 +47,7 @@ async def gateway(
 async def proxied(gateway: System) -> System:
     """A whole Storecast behind a proxy, in which all runs, and which the proxy has noticed."""
     await gateway.restore()
-    await every_emitter_gets_sessions(gateway)
+    await every_emitter_gets_sessions(gateway.url)
     return gateway
 
 
@@ -83,14 +83,14 @@ async def ask(origin: str, **headers: str) -> httpx.Response:
         return await http.get(f"{origin}{HANDSHAKE}", headers=headers)
 
 
-async def every_emitter_gets_sessions(system: System) -> None:
+async def every_emitter_gets_sessions(origin: str) -> None:
     """Wait until the proxy balances over all three."""
 
     async def spread() -> bool:
-        answers = [await ask(system.url) for _ in range(6)]
+        answers = [await ask(origin) for _ in range(6)]
         if {answer.status_code for answer in answers} != {HTTPStatus.OK}:
             return False
-        sessions = [Session(system.url, answer) for answer in answers]
+        sessions = [Session(origin, answer) for answer in answers]
         for session in sessions:
             await session.close()
         return len({session.emitter for session in sessions}) == len(EMITTERS)
@@ -342,6 +342,7 @@ async def test_three_emitters_as_a_person_starts_them(tmp_path: Path) -> None:
     options = ("--emitters", "3", "--replicas", "1", "--gateway", "haproxy")
     async with Up.started(tmp_path / "data", *options) as up:
         assert up.pids().keys() == {"mongod", "redis", *EMITTERS, "api-1", "gateway"}
+        await every_emitter_gets_sessions(up.origin)
         async with clients(up.origin, 300, TRANSPORTS["websocket"]) as heard:
             assert balanced(heard)
             await create(up, range(10))
