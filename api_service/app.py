@@ -28,6 +28,7 @@ from api_service.schema import prepare_schema
 from api_service.settings import Settings
 from api_service.writes import Writes
 from shared.errors import StartupError
+from shared.http.app import ServiceApp
 from shared.identity.identity import PRODUCTS_READ
 from shared.identity.tokens import Tokens
 from shared.loop_lag import LoopLag
@@ -35,31 +36,9 @@ from shared.openapi import describe, without_token
 from shared.requests import Requests
 
 
-class _Api(FastAPI):
-    """FastAPI, with a document that says what is true."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
-        if not self.openapi_schema:
-            self.openapi_schema = describe(super().openapi())
-            if self.state.settings.public_read:
-                without_token(self.openapi_schema, PRODUCTS_READ)
-        return self.openapi_schema
-
-
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Nothing is connected before its lifespan begins."""
-    app = _Api(
-        title="Storecast product API",
-        version="1",
-        lifespan=_lifespan,
-        redirect_slashes=False,
-        # FastAPI's own pages run scripts from elsewhere, which could read the tokens that this origin's page keeps.
-        docs_url=None,
-        redoc_url=None,
-        # Nothing here collects it: /metrics is what there is.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-    )
+    app = ServiceApp("Storecast product API", _lifespan, partial(_describe, settings))
     app.state.settings = settings
     app.state.tokens = Tokens(settings)
     app.state.writes = Writes(settings)
@@ -76,6 +55,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(page.router)
     app.mount("/static", page.static_files())
     return app
+
+
+def _describe(settings: Settings, document: dict[str, Any]) -> dict[str, Any]:
+    described = describe(document)
+    if settings.public_read:
+        without_token(described, PRODUCTS_READ)
+    return described
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ from starlette.exceptions import HTTPException
 
 from api_service.browsers import SAFE_HEADERS
 from shared.identity.bearer import CHALLENGE
-from shared.openapi import WRONG_METHOD, allowed_methods
+from shared.openapi import error_headers
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
 from shared.requests import request_id_headers
 
@@ -192,14 +192,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  # as registered below
-        headers = dict(error.headers or {})
-        # Starlette knows the methods of one route only.
-        if error.status_code == WRONG_METHOD and (methods := allowed_methods(app.openapi(), request.url.path)):
-            headers["Allow"] = methods
         # FastAPI's own word on a body that it could not even decode.
         unreadable = [FieldError("body", _SEND_JSON)] if error.status_code == BadRequest.status else []
         body = problem(error.status_code, error.detail, unreadable)
-        return JSONResponse(body, error.status_code, headers, media_type=CONTENT_TYPE)
+        return JSONResponse(body, error.status_code, error_headers(error, request), CONTENT_TYPE)
 
     async def on_bug(_request: Request, _error: Exception) -> JSONResponse:
         # The server logs the traceback; the caller learns nothing of our insides.

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from shared.problems import CONTENT_TYPE
 
 BEARER = "token"
 """The name of the security scheme."""
-
-WRONG_METHOD = 405
 
 _REFERENCE = "#/components/schemas/{model}"
 _FIRST_ERROR = 400
@@ -82,12 +82,19 @@ def reference_to(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def allowed_methods(schema: dict[str, Any], path: str) -> str | None:
-    """Return what `Allow` says of a path (RFC 9110, section 10.2.1), or None where the document has no such path."""
-    known: dict[str, Any] = schema["paths"]
-    # A path as it stands comes before one with a variable in it.
-    found = known.get(path) or next((known[each] for each in known if _matches(each, path)), None)
-    return None if found is None else ", ".join(sorted(method.upper() for method in found))
+def error_headers(error: HTTPException, request: Request) -> dict[str, str]:
+    """Return the headers of an error's answer.
+
+    Of a wrong method `Allow` names the right ones (RFC 9110, section 10.2.1): Starlette knows those of one route only.
+    """
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        known: dict[str, Any] = request.app.openapi()["paths"]
+        path = request.url.path
+        # A path as it stands comes before one with a variable in it.
+        if found := known.get(path) or next((known[each] for each in known if _matches(each, path)), None):
+            headers["Allow"] = ", ".join(sorted(method.upper() for method in found))
+    return headers
 
 
 def _matches(template: str, path: str) -> bool:

@@ -4,11 +4,12 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from functools import partial
 
 from fastapi import FastAPI
 
 from shared.emitter_api import Batch, Message
+from shared.http.app import ServiceApp
 from shared.identity.tokens import Tokens
 from shared.openapi import describe
 from shared.rates.rate import Rate, rate
@@ -43,30 +44,13 @@ from ws_service.sockets.access import Access
 from ws_service.sockets.sockets import Sockets
 
 
-class _Emitter(FastAPI):
-    """FastAPI, with a document that says what is true."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
-        if not self.openapi_schema:
-            self.openapi_schema = describe(super().openapi(), (Batch, Message, Target))
-        return self.openapi_schema
-
-
 def create_app(settings: Settings) -> SocketApp:
     """Build the application. Nothing is connected before its lifespan begins, and a lone emitter connects to nothing.
 
     Raises:
         StartupError: a setting cannot be right.
     """
-    app = _Emitter(
-        title="Storecast emitter",
-        version="1",
-        lifespan=_lifespan,
-        redirect_slashes=False,
-        docs_url=None,
-        redoc_url=None,
-    )
+    app = ServiceApp("Storecast emitter", _lifespan, partial(describe, models=(Batch, Message, Target)))
     app.state.settings = settings
     app.state.hub = Hub(History(settings.history_events, settings.history_bytes), Subscriptions())
     _join_the_others(app, settings, app.state.hub)

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.identity.bearer import CHALLENGE
-from shared.openapi import WRONG_METHOD, allowed_methods
+from shared.openapi import error_headers
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
 
 
@@ -89,11 +89,8 @@ def add_error_handlers(app: FastAPI) -> None:
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  # as registered below
         fields = error.errors if isinstance(error, CallError) else ()
-        headers = dict(error.headers or {})
-        # Starlette knows the methods of one route only.
-        if error.status_code == WRONG_METHOD and (methods := allowed_methods(app.openapi(), request.url.path)):
-            headers["Allow"] = methods
-        return JSONResponse(problem(error.status_code, error.detail, fields), error.status_code, headers, CONTENT_TYPE)
+        body = problem(error.status_code, error.detail, fields)
+        return JSONResponse(body, error.status_code, error_headers(error, request), CONTENT_TYPE)
 
     async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  # as registered below
