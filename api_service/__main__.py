@@ -58,7 +58,7 @@ async def _serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         await server.serve(sockets=[listener])
-    end_soon()
+        end_soon()
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -73,7 +73,7 @@ def _run(settings: Settings, listener: socket.socket) -> None:
         # Entered here and not by uvicorn, which would go on without what has died.
         async with app.other_asgi_app.router.lifespan_context(app.other_asgi_app):
             await server.serve(sockets=[listener])
-        end_soon()
+            end_soon()
 
     uvloop.run(serve())
 

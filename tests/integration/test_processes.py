@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -177,6 +178,26 @@ async def test_sigterm_is_no_failure_of_the_api(api: tuple[Process, httpx.AsyncC
     process, _ = api
 
     _assert_clean(await process.stop(), process)
+
+
+async def test_a_leader_ends_while_mongodb_hangs(tmp_path: Path) -> None:
+    """It cannot release the lease, which runs out by itself: nobody waits for that as long as for a call."""
+    async with (
+        Mongod.running(tmp_path) as mongod,
+        _running(API, tmp_path, MONGO_URL=mongod.url("hangs"), DATABASE_TIMEOUT_MS="20000") as (process, http),
+    ):
+        await eventually(lambda: _leads(http), message="the replica leads")
+        mongod.process.send(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            _assert_clean(await process.stop(), process)
+            assert time.monotonic() - began < 6
+        finally:
+            mongod.process.send(signal.SIGCONT)
+
+
+async def _leads(http: httpx.AsyncClient) -> bool:
+    return bool((await http.get("/readyz")).json().get("leader") == "one-of-many")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
