@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from tests.images import engine
+from tests.images import engine, names
 from tests.images.engine import podman
 from tests.processes import ROOT, environment
 from tests.tools import require
@@ -38,19 +38,17 @@ def adapted(config: dict[str, Any]) -> dict[str, Any]:
     - Engines before 25 know no `start_interval`.
     - podman's imitation of Docker's API takes the words of a health check apart again, unless they are for a shell.
     - What is allowed to each process here is allowed to a container, too, and no more.
-    - There is one network: of several, podman's DNS knows one each, and a name of another one takes it seconds.
     """
     services = {name: dict(service) for name, service in config["services"].items()}
     for service in services.values():
         service.pop("build", None)
         service.pop("ulimits", None)
-        service["networks"] = {"storecast": None}
         if check := service.get("healthcheck"):
             kind, *words = check["test"]
             test = ["CMD-SHELL", shlex.join(words)] if kind == "CMD" else check["test"]
             service["healthcheck"] = {**check, "test": test}
             service["healthcheck"].pop("start_interval", None)
-    return {**config, "services": services, "networks": {"storecast": {}}}
+    return {**config, "services": services}
 
 
 class Composed:
@@ -69,7 +67,7 @@ class Composed:
         config = json.loads(await _compose(variables, *named, "config", "--format=json"))
         file.write_text(json.dumps(adapted(config)))
         project = cls(file, variables)
-        async with _docker_api():
+        async with names.serving(), _docker_api():
             try:
                 async with _health_checks():
                     await project._compose("up", "--detach", "--wait", f"--wait-timeout={_UP_WITHIN_S}")

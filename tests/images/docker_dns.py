@@ -1,6 +1,6 @@
-"""Docker's DNS at 127.0.0.11, in podman's containers: a hook that the runtime calls before a container starts.
+"""Leads podman's containers to names.py instead of podman's own DNS: a hook that the runtime calls before one starts.
 
-The files that are deployed name that address; podman's own DNS is at the address of each network.
+The files that are deployed name Docker's address; podman's is that of each network.
 """
 
 import json
@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-DOCKER_DNS = "127.0.0.11"
+PORT = 5053
+"""Where names.py answers, at the address of each network."""
 
 HOOK = json.dumps(
     {
@@ -22,13 +23,16 @@ HOOK = json.dumps(
 
 
 def rules(server: str) -> str:
-    """Return what iptables-restore makes of it: what is sent to Docker's DNS goes to `server`."""
-    sent = "".join(
-        f"-A OUTPUT -d {DOCKER_DNS} -p {protocol} --dport 53 -j DNAT --to-destination {server}\n"
-        for protocol in ("udp", "tcp")
+    """Return what iptables-restore makes of it: whoever is asked, `server` answers."""
+    return "\n".join(
+        [
+            "*nat",
+            f"-A OUTPUT -p udp --dport 53 -j DNAT --to-destination {server}:{PORT}",
+            # What was sent to Docker's address comes from the loopback interface, to which no answer finds its way.
+            f"-A POSTROUTING -s 127.0.0.0/8 -d {server} -j MASQUERADE",
+            "COMMIT\n",
+        ]
     )
-    # It comes from the loopback interface, to which no answer finds its way.
-    return f"*nat\n{sent}-A POSTROUTING -s 127.0.0.0/8 -d {server} -j MASQUERADE\nCOMMIT\n"
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import httpx
 
 from shared.identity.identity import PRODUCTS_WRITE
+from tests.images import reach
 from tests.images.compose import URL, Composed, Container
 from tests.images.engine import podman
 from tests.listening import Hearing, Listener, Listening, PythonListener
@@ -87,9 +88,11 @@ async def judge(variant: Variant) -> list[Figure]:
         job = _Job(project, _Shop(http), clients)
         await job.shop.create(_BEFORE)
         await job.heard()
+        reached = await reach.judge(project)
         back_s = [await job.breaking(services) for services in BREAKS]
         return [
             told("up after", up_s, "s"),
+            reached,
             *job.heard_right(),
             at_most("killed containers run again after", max(back_s), _BACK_WITHIN_S, "s"),
             *await job.stopped(variant.drain_s + _AFTER_DRAIN_S),

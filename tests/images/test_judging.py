@@ -1,9 +1,11 @@
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.rcode
 import pytest
 
-from tests.images import contents, docker_dns
+from tests.images import contents, docker_dns, names
 from tests.images.build import as_file
 from tests.images.compose import adapted
 from tests.images.job import Verdict, verdict
@@ -48,10 +50,10 @@ def test_compose_files_are_changed_only_where_podman_cannot_take_them() -> None:
             "a": {
                 **kept,
                 "healthcheck": {"test": ["CMD-SHELL", "mongosh --eval 'quit(a ? 0 : 1)'"], "interval": "2s"},
-                "networks": {"storecast": None},
+                "networks": {"b": None},
             }
         },
-        "networks": {"storecast": {}},
+        "networks": {"b": {"internal": True}},
     }
     assert "start_interval" in check  # what was given is left alone
 
@@ -64,15 +66,41 @@ def test_settings_of_pip_are_handed_on_as_they_count() -> None:
     assert as_file(listed) == "[global]\nindex-url = https://two.example\nfind-links = /a\n  /b\n"
 
 
-def test_dockers_dns_is_led_to_podmans() -> None:
-    """Both ways of asking, and with an address to which the answer finds its way."""
+def test_whoever_is_asked_for_a_name_one_server_answers() -> None:
+    """Docker's address and podman's, and with an address to which the answer finds its way."""
     assert docker_dns.rules("10.89.0.1").splitlines() == [
         "*nat",
-        "-A OUTPUT -d 127.0.0.11 -p udp --dport 53 -j DNAT --to-destination 10.89.0.1",
-        "-A OUTPUT -d 127.0.0.11 -p tcp --dport 53 -j DNAT --to-destination 10.89.0.1",
+        "-A OUTPUT -p udp --dport 53 -j DNAT --to-destination 10.89.0.1:5053",
         "-A POSTROUTING -s 127.0.0.0/8 -d 10.89.0.1 -j MASQUERADE",
         "COMMIT",
     ]
+
+
+NETWORKS = {
+    "shop_data": "10.89.0.1\naa 10.89.0.2  shop-mongo-1,mongo\nbb 10.89.0.3  shop-api-1,api\n",
+    "shop_services": "10.89.1.1\nbb 10.89.1.2  shop-api-1,api\ncc 10.89.1.3  shop-gateway-1,gateway\ndd 10.8",
+    "aardvark.pid": "135",
+}
+ASKED = {
+    "in the one network of both": ("10.89.0.2", "api", ["10.89.0.3"]),
+    "in any network of who asks": ("10.89.1.2", "mongo", ["10.89.0.2"]),
+    "in a network of others": ("10.89.1.3", "mongo", None),
+    "unknown": ("10.89.1.3", "example.com", None),
+    "by a stranger": ("192.0.2.1", "api", None),
+}
+
+
+@pytest.mark.parametrize(("asker", "name", "expected"), ASKED.values(), ids=ASKED)
+def test_a_container_is_told_what_is_in_its_networks(
+    tmp_path: Path, asker: str, name: str, expected: list[str] | None
+) -> None:
+    """As Docker does; what podman has not written to its end is not there yet."""
+    for file, text in NETWORKS.items():
+        (tmp_path / file).write_text(text)
+    question = dns.message.make_query(name, "A").to_wire()
+    answer = dns.message.from_wire(names.answer(question, asker, tmp_path))
+    assert answer.rcode() == (dns.rcode.NOERROR if expected else dns.rcode.NXDOMAIN)
+    assert [each.address for rrset in answer.answer for each in rrset] == (expected or [])
 
 
 def make(root: Path, *files: str) -> None:
