@@ -18,6 +18,11 @@ def token(sub: Any, *, secret: Any = JWT_SECRET, algorithm: str = "HS256", **cla
     return jwt.encode(named, secret, algorithm, headers=headers)
 
 
+def signed(claims: Any) -> str:
+    """Return any JSON, signed; `token` takes only what PyJWT lets be signed as a token."""
+    return jwt.PyJWS().encode(json.dumps(claims).encode(), JWT_SECRET, "HS256")
+
+
 def unsigned(sub: str, **header: Any) -> str:
     """Return a token that nobody has signed."""
     claims = {"sub": sub, "aud": "storecast", "exp": int(time.time()) + 3_600}

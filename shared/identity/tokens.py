@@ -16,7 +16,7 @@ MAX_TOKEN_LENGTH = 4_096
 _MAX_SCOPES = 100
 
 # The end of the year 9999, the last second that has a date.
-_NEVER = 253_402_300_799.0
+_NEVER = 253_402_300_799
 
 _REQUIRED = ["exp", "sub", "aud"]
 
@@ -50,7 +50,7 @@ class Tokens:
             subject = check_subject(claims["sub"])
         except ValueError as error:
             raise BadToken(f"the token's sub: {error}") from None
-        expires_at = min(float(claims["exp"]) + self._settings.jwt_leeway_seconds, _NEVER)
+        expires_at = float(min(int(claims["exp"]) + self._settings.jwt_leeway_seconds, _NEVER))
         return Identity(subject, _scopes(claims.get("scope")), expires_at, self._without_tokens)
 
     def _claims(self, token: str) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 import base64
+import contextlib
 import itertools
 import time
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shared.errors import StartupError
 from shared.identity.errors import BadToken
@@ -11,7 +14,7 @@ from shared.identity.identity import MESSAGES_SEND, PRODUCTS_WRITE, Identity
 from shared.identity.minting import mint
 from shared.identity.tokens import MAX_TOKEN_LENGTH, Tokens
 from shared.settings import ServiceSettings
-from tests.tokens import JWT_SECRET, token, unsigned
+from tests.tokens import JWT_SECRET, signed, token, unsigned
 
 NOW = int(time.time())
 ANOTHER_SECRET = "another secret of thirty-two bytes"
@@ -74,6 +77,31 @@ def test_any_other_token_is_refused_without_a_word_of_it(bad: str) -> None:
         identify(bad)
     assert len(str(refused.value)) < 100
     assert not any(part in str(refused.value) for part in bad.split(".") if part not in {"", "a", "b", "c"})
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([NOW, 10**400]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+CLAIMS = st.dictionaries(st.sampled_from(["sub", "aud", "exp", "nbf", "iat", "iss", "jti", "scope"]), VALUES)
+
+
+@given(CLAIMS)
+@example({"exp": 10**400})
+def test_whatever_is_signed_is_an_identity_or_a_refusal(claims: dict[str, Any]) -> None:
+    """A key's holder may sign any JSON: nothing of it is an error of ours."""
+    with contextlib.suppress(BadToken):
+        assert identify(signed({"sub": "ann", "aud": "storecast", "exp": NOW + 60, **claims})).subject
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_whatever_comes_as_a_token_is_refused(text: str) -> None:
+    """Also in the place of each of a good token's parts."""
+    parts = token("ann").split(".")
+    for number in range(4):
+        with pytest.raises(BadToken):
+            identify(".".join([*parts[:number], text, *parts[number + 1 :]]))
 
 
 def test_nobody_is_permitted_anything() -> None:
