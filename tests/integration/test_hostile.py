@@ -237,7 +237,7 @@ async def test_the_loop_is_not_held_up_by_thousands_of_small_frames(emitter: Emi
     """What one client sends at once is read a little a turn: a probe is answered in between."""
     stubborn = await Stubborn.connected(emitter)
     last = Frame(Opcode.TEXT, b'427["nothing"]').serialize(mask=True)
-    stubborn.send_raw(Frame(Opcode.TEXT, b"3").serialize(mask=True) * 400_000 + last)
+    stubborn.send_raw(Frame(Opcode.TEXT, b"3").serialize(mask=True) * 200_000 + last)
     answered = asyncio.create_task(stubborn.until(b"437["))
     probes = 0
     while not answered.done():
@@ -246,7 +246,7 @@ async def test_the_loop_is_not_held_up_by_thousands_of_small_frames(emitter: Emi
     await answered
     stubborn.close()
     # One, or two, where all is read in one turn.
-    assert probes > 10
+    assert probes > 4
 
 
 async def test_a_message_in_countless_empty_pieces_takes_no_memory(emitter: Emitter) -> None:
