@@ -35,6 +35,7 @@ class Client(asyncio.Protocol):
         self._request = request
         self._hear = hear
         self._seen = b""
+        self._cut = b""
         self._asks = False
         self.is_greeted = False
         self.is_lost = False
@@ -46,9 +47,9 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what comes, however it was cut."""
-        if data == _PING:
+        if _PING in self._cut + data:  # alone, with an event before or behind it, or in two pieces
             self._transport.write(_PONG)
-            return
+        self._cut = data[1 - len(_PING) :]
         self._seen += data
         if not self._asks and b'0{"sid"' in self._seen:
             self._asks = True
