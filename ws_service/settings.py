@@ -2,14 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from shared.origins import Origin
 from shared.settings import ServiceSettings, check_secret
 
 # RFC 6749, section 3.3.
 Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")]
-ClientTopic = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*:([A-Za-z0-9_.-]*\*?)$")]
+
+
+def _of_clients(topic: str) -> str:
+    if topic.startswith(("category:", "product:")):
+        raise ValueError("topics of products are not clients': STORECAST_PUBLIC_READ closes them, all together")
+    return topic
+
+
+ClientTopic = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*:([A-Za-z0-9_.-]*\*?)$"), AfterValidator(_of_clients)]
 
 
 class Settings(ServiceSettings):

@@ -9,13 +9,17 @@ import pytest
 from websockets.asyncio.client import connect
 
 from shared.emitter_api import EMIT_PATH
-from tests.events import live
+from shared.identity.identity import PRODUCTS_READ
+from tests.events import EPOCH, history, live
 from tests.integration.emitter import Emitter, RawClient
 from tests.tokens import JWT_SECRET, token
 from tests.waiting import eventually
 
 # Expiry is counted in whole seconds (RFC 7519, section 2).
 SOON_S = 2
+
+
+CLOSED = {"auth": "jwt", "jwt_secret": JWT_SECRET, "jwt_leeway_seconds": 0, "public_read": False}
 
 
 @pytest.fixture
@@ -92,6 +96,50 @@ async def test_a_socket_may_say_later_who_it_is(emitter: Emitter) -> None:
         error = (await client.call("authenticate", {"token": token("bob")}))["error"]
         assert error["status"] == 403
         assert await reached(emitter, "user:bob") == 0
+
+
+async def test_a_socket_stays_whose_it_was_when_its_token_has_expired(emitter: Emitter) -> None:
+    """What still waits for it may be for that user: another one connects anew, the same one may come back."""
+    async with emitter.client({"token": soon("ann")}) as client:
+        await client.welcome()
+        await next_named(client, "token_expiring")
+        await next_named(client, "token_expired")
+        assert (await client.call("authenticate", {"token": token("bob")}))["error"]["status"] == 403
+        assert (await client.call("authenticate", {"token": token("ann")}))["user"] == "ann"
+
+
+async def test_the_past_of_a_closed_topic_ends_with_the_token() -> None:
+    """Who has not read yet what was asked for in time is not sent the rest of it."""
+    large = [each.model_copy(update={"payload": {"pad": "x" * 8_000}}) for each in history(1, 1_000).events]
+    past = history(1, 1_000).model_copy(update={"events": large})
+    async with Emitter.running(**CLOSED) as emitter:
+        await emitter.open(past, position=1_000)
+        async with emitter.client({"token": soon(scope=PRODUCTS_READ), "topics": ["category:quiet"]}) as client:
+            await client.welcome()
+            await client.send(f'421["subscribe",{{"topics":["products"],"after":"{EPOCH}:0"}}]')
+            subscription = next(iter(emitter.hub.subscriptions.everyone()))
+            await eventually(lambda: subscription.member.user is None, message="the token has expired, nothing is read")
+            heard = []
+            while not heard or heard[-1][0] != "token_expired":
+                heard.append(await client.event())
+            assert 1 < len(heard) < 1_000
+            await emitter.post(live(1_001, 1_001))
+            assert json.loads((await client.receive())[3:]) == [{"topics": [], "recovered": True}], "it is acknowledged"
+            assert await client.call("unsubscribe", {"topics": ["products"]}) == {"topics": []}, "nothing came before"
+
+
+async def test_a_token_that_expires_while_the_history_is_waited_for_opens_nothing() -> None:
+    """It was good when it was shown; what it permitted is not sent any more."""
+    async with Emitter.running(**CLOSED, handover_timeout_ms=20_000) as emitter:
+        url = f"ws://{emitter.address}/websocket-service/raw?after={EPOCH}:0"
+        bearer = {"Authorization": f"Bearer {soon(scope=PRODUCTS_READ)}"}
+        async with connect(url, additional_headers=bearer, proxy=None) as websocket:
+            over = time.time() + SOON_S
+            await eventually(lambda: time.time() > over, message="the token has expired")
+            await emitter.open_with(100)
+            heard = [json.loads(await websocket.recv()) for _ in range(2)]
+    assert [each["event"] for each in heard] == ["welcome", "token_expired"]
+    assert heard[1]["payload"] == {"left": ["products"]}
 
 
 async def test_a_token_with_less_takes_away_what_it_lacks(emitter: Emitter) -> None:

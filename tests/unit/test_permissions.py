@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from shared.errors import StartupError
 from shared.identity.identity import ANYONE, PRODUCTS_READ, Identity
@@ -60,6 +61,15 @@ def test_all_rules_that_match_must_hold() -> None:
     assert status(ruled, "inbox:ann", ANN) == 403
     assert status(ruled, "inbox:ann", Identity("bob", frozenset({"mail"}))) == 403
     assert status(ruled, "inbox:ann", Identity("ann", frozenset({"mail"}))) is None
+
+
+@pytest.mark.parametrize("pattern", ["category:secret", "product:*"])
+@pytest.mark.parametrize("setting", ["client_topics", "topic_rules"])
+def test_a_rule_for_products_ends_the_start(setting: str, pattern: str) -> None:
+    """Their topics are open or closed all together: a rule for some would be believed, and close nothing."""
+    value = [pattern] if setting == "client_topics" else {pattern: "staff"}
+    with pytest.raises(ValidationError, match="STORECAST_PUBLIC_READ"):
+        permissions(**{setting: value})
 
 
 @pytest.mark.parametrize("pattern", ["user:*", "device:ann"])

@@ -125,6 +125,24 @@ def test_a_replay_is_done_only_when_its_last_part_was_sent(monkeypatch: pytest.M
     assert done.is_set()
 
 
+def test_a_topic_that_is_left_is_not_replayed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be closed to the socket from now on; the past of the other topics comes all the same."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    history, subscription = filled("b", "c", "b", "c"), subscribed(["a"], at(4))
+    done = subscription.join({"b", "c"}, history.last, after=0)
+    assert done is not None
+    reading = parts(subscription, history)
+    assert numbers(next(reading).events) == [1]
+    subscription.leave({"b"})
+    assert [numbers(part.events) for part in reading] == [[2], [4]]
+    alone = subscription.join({"b"}, history.last, after=0)
+    subscription.leave({"b"})
+    assert drain(subscription, history) == []
+    assert done.is_set()
+    assert alone is not None
+    assert alone.is_set(), "nobody waits for what does not come"
+
+
 def test_the_end_of_a_socket_ends_the_wait_for_its_replay() -> None:
     """No request waits for ever on a socket that is gone."""
     subscription = subscribed(["a"], at(2))

@@ -140,9 +140,11 @@ class Subscription:
         return replay.done
 
     def leave(self, topics: AbstractSet[str]) -> None:
-        """Remove topics."""
+        """Remove topics, and what is still to be replayed of them: they may be closed to the socket from now on."""
         self._since = {topic: since for topic, since in self._heard_since().items() if topic not in topics}
         self.topics -= topics
+        for replay in self._replays or ():
+            replay.topics -= topics
 
     def _heard_since(self) -> dict[str, int]:
         return dict.fromkeys([*self.topics, EVERYONE], self._start) if self._since is None else self._since
@@ -180,7 +182,7 @@ class Subscription:
     def _next_replayed(self, history: History, replay: _Replay) -> list[Outgoing]:
         # The socket as a whole has heard everything up to its cursor, and is resumed from there.
         offset = f"{self._epoch}:{self._cursor}"
-        while replay.after < replay.until:
+        while replay.topics and replay.after < replay.until:
             if not history.reaches_back_to(replay.after, replay.topics):
                 raise FellBehind
             events, replay.after = history.read(replay.after, replay.topics, CHUNK_BYTES, replay.until)

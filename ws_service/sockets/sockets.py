@@ -141,8 +141,7 @@ class Sockets:
             return {"error": problem(503, str(error))}
         if (connection := self._connections.get(sid)) is None:
             return _GONE
-        if connection.subscription.member.user not in {None, who.subject}:
-            # What waits for it on the way may be for the one that it was.
+        if not self._standings.may_become(connection, who):
             return {"error": problem(403, "this socket is another user's: connect anew")}
         self._standings.renew(connection, who)
         expires_at = datetime.fromtimestamp(who.expires_at, UTC).isoformat(timespec="seconds")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,19 +29,32 @@ class Standings:
         self._permissions = permissions
         self._anyone = anyone
         self._notice_s = notice_s
-        self._of: dict[str, tuple[Identity, _Expiry]] = {}
+        self._of: dict[str, _Standing] = {}
 
     def who(self, feed: Feed[Any]) -> Identity:
         """Return who a client is."""
         standing = self._of.get(feed.sid)
-        return standing[0] if standing else self._anyone
+        return standing.who if standing else self._anyone
+
+    def may_become(self, feed: Feed[Any], who: Identity) -> bool:
+        """Tell whether a socket is nobody else's, also not by a token that has expired.
+
+        What waits for it on the way may be for the one that it was.
+        """
+        standing = self._of.get(feed.sid)
+        return standing is None or standing.owner == who.subject
 
     def begin(self, feed: Feed[Any], who: Identity) -> None:
         """Have a client that was just taken be who it is, until its token expires."""
         if who.subject is not None:
+            # It may have expired while the history was waited for: of what it permitted nothing is sent, not even
+            # before the end is told.
+            left = self._become(feed, self._anyone) if who.expires_at <= time.time() else frozenset[str]()
             notice, end = self._tell_ahead, self._expire
-            expiry = _Expiry(who.expires_at, self._notice_s, lambda left: notice(feed, left), lambda: end(feed))
-            self._of[feed.sid] = who, expiry
+            expiry = _Expiry(
+                who.expires_at, self._notice_s, lambda left_s: notice(feed, left_s), lambda: end(feed, left)
+            )
+            self._of[feed.sid] = _Standing(who, who.subject, expiry)
 
     def renew(self, feed: Feed[Any], who: Identity) -> None:
         """Have a client be who its new token says."""
@@ -52,15 +65,15 @@ class Standings:
     def end(self, feed: Feed[Any]) -> None:
         """Wait for the end of no token: the client has gone."""
         if standing := self._of.pop(feed.sid, None):
-            standing[1].cancel()
+            standing.expiry.cancel()
 
     def _tell_ahead(self, feed: Feed[Any], left_s: float) -> None:
         feed.send(Note(EXPIRING, orjson.dumps({"expires_in_s": max(0, int(left_s))})))
 
-    def _expire(self, feed: Feed[Any]) -> None:
+    def _expire(self, feed: Feed[Any], left: frozenset[str]) -> None:
         metrics.tokens_expired.inc()
-        self.end(feed)
-        left = self._become(feed, self._anyone)
+        self._of[feed.sid] = self._of[feed.sid]._replace(who=self._anyone)
+        left |= self._become(feed, self._anyone)
         feed.send(Note(EXPIRED, orjson.dumps({"left": sorted(left)})))
 
     def _become(self, feed: Feed[Any], who: Identity) -> frozenset[str]:
@@ -97,3 +110,11 @@ class _Expiry:
             notice(left)
         wait = left if self._notice is None else left - self._notice_s
         self._timer = asyncio.get_running_loop().call_later(min(wait, _LONGEST_S), self._check)
+
+
+class _Standing(NamedTuple):
+    """Who a client is now, whose its socket is for good, and what waits for the end of the token."""
+
+    who: Identity
+    owner: str
+    expiry: _Expiry
