@@ -3,11 +3,13 @@
 import ipaddress
 import os
 import socket
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AnyHttpUrl,
     Field,
     IPvAnyNetwork,
@@ -29,6 +31,15 @@ PREFIX = "STORECAST_"
 SECRETS = Path("/run/secrets")
 MIN_SECRET_LENGTH = 16
 HTTP_URL = TypeAdapter(AnyHttpUrl)
+
+
+def _not_everybody(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if network.prefixlen == 0:
+        raise ValueError("name the networks of your proxies: everybody could say to come from anywhere")
+    return network
+
+
+TrustedNetwork = Annotated[IPvAnyNetwork, AfterValidator(_not_everybody)]
 
 
 class ServiceSettings(BaseSettings):
@@ -58,7 +69,7 @@ class ServiceSettings(BaseSettings):
     # Whether anybody may read and hear the products; else who has the scope products:read.
     public_read: bool = True
     # The proxies whose X-Forwarded-For is believed, as a JSON list of networks.
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = LOOPBACK
+    trusted_proxies: tuple[TrustedNetwork, ...] = LOOPBACK
     # How long a client may take to send a request, and to read an answer.
     request_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 30_000
     socket_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_-]*$")] = "/websocket-service"

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import orjson
 import structlog
-from jwt import PyJWK, PyJWKSet
+from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from shared import metrics
@@ -36,6 +37,7 @@ class KeySet:
         # Set at the end of the present try, and then replaced.
         self._tried = asyncio.Event()
         self._is_resting = False
+        self._is_away = False
 
     def named(self, key_id: str | None) -> Sequence[PyJWK]:
         """Return the key; or, for a token that names none, the only one there is."""
@@ -43,8 +45,8 @@ class KeySet:
         if key_id is None and not found and len(self._keys) == 1:
             found = self._keys
         # After a moment's rest an unknown key is worth a try. Before, whoever makes up names of keys would have us
-        # ask the provider at each of them.
-        if not found and (not self._keys or not self._is_resting):
+        # ask the provider at each of them. While the provider is away nobody knows whether it is one.
+        if not found and (self._is_away or not self._is_resting):
             self._wanted.set()
             raise KeysAway("the key of the token is being looked up: try again")
         return found
@@ -76,7 +78,9 @@ class KeySet:
             async with http.stream("GET", self._url) as response:
                 response.raise_for_status()
                 self._keys = _usable(await _bounded(response))
+                self._is_away = False
         except (httpx.HTTPError, ValueError, PyJWTError) as error:
+            self._is_away = True
             metrics.key_set_failures.inc()
             _log.warning(
                 "the JWKS URL gives no keys; those that are there stay", kept=len(self._keys), error=str(error)
@@ -94,10 +98,26 @@ async def _bounded(response: httpx.Response) -> bytes:
 
 def _usable(body: bytes) -> list[PyJWK]:
     document = orjson.loads(body)
-    if not isinstance(document, dict):
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
         raise ValueError("this is no JWK Set")  # noqa: TRY004  # as whatever else it could be
-    found = PyJWKSet.from_dict(document).keys
-    usable = [key for key in found if key.public_key_use in {None, "sig"} and key.algorithm_name in _ALGORITHMS]
+    usable = [key for entry in entries if (key := _key(entry))]
     if not usable:
         raise ValueError("there is no public key for signatures in it")
     return usable
+
+
+def _key(entry: Any) -> PyJWK | None:
+    """Return a key that may sign; what is none, or of a kind that is not known, costs the others nothing (RFC 7517)."""
+    # Lists, because anything may stand there, also what has no hash.
+    is_ours = (
+        isinstance(entry, dict)
+        and entry.get("use", "sig") == "sig"
+        and entry.get("kty") in ["RSA", "EC", "OKP"]
+        and entry.get("alg") in [None, *_ALGORITHMS]
+    )
+    try:
+        key = PyJWK.from_dict(entry) if is_ours else None
+    except (PyJWTError, ValueError, TypeError):  # PyJWT decodes what stands there, of whatever type
+        return None
+    return key if key and key.algorithm_name in _ALGORITHMS else None

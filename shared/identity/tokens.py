@@ -65,6 +65,8 @@ class Tokens:
                     continue
         except jwt.ExpiredSignatureError:
             raise BadToken("the token has expired: get a new one") from None
+        except jwt.ImmatureSignatureError:
+            raise BadToken("the token is not valid yet: nbf or iat is in the future") from None
         except jwt.MissingRequiredClaimError:
             raise BadToken("the token must have exp, sub and aud") from None
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
@@ -100,6 +102,10 @@ def _keys(settings: ServiceSettings) -> Keys:
         raise StartupError(
             "STORECAST_JWT_SECRET: set it to what signs the tokens, or set STORECAST_JWKS_URL; "
             "STORECAST_AUTH=off does without tokens, on loopback alone"
+        )
+    if settings.emitter_secret.get_secret_value() in secrets:
+        raise StartupError(
+            "STORECAST_JWT_SECRET, STORECAST_EMITTER_SECRET: who may push is nobody who may sign, set two"
         )
     return SharedSecrets(secret for secret in secrets if secret)
 

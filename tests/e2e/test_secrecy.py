@@ -69,8 +69,7 @@ async def _calls(system: System, tokens: list[str]) -> AsyncIterator[str]:
             ("DELETE", f"/products/{'0' * 24}", None),
         ):
             response = await system.http.request(method, path, json=body, headers=headers)
-            if path != "/products" or response.is_success is False:
-                yield "" if body and body.get("price") == each else response.text + str(response.headers)
+            yield response.text + str(response.headers)
 
 
 async def _internal_calls(system: System, secrets: list[str]) -> AsyncIterator[str]:

@@ -119,7 +119,7 @@ async def test_the_past_of_a_closed_topic_ends_with_the_token() -> None:
             await client.send(f'421["subscribe",{{"topics":["products"],"after":"{EPOCH}:0"}}]')
             subscription = next(iter(emitter.hub.subscriptions.everyone()))
             await eventually(lambda: subscription.member.user is None, message="the token has expired, nothing is read")
-            heard = []
+            heard: list[Any] = []
             while not heard or heard[-1][0] != "token_expired":
                 heard.append(await client.event())
             assert 1 < len(heard) < 1_000

@@ -5,13 +5,15 @@ import base64
 import hmac
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import example, given
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from shared.identity import key_set
@@ -24,6 +26,18 @@ from tests.waiting import eventually
 ISSUER = "https://id.example"
 _RSA = rsa.generate_private_key(65537, 2048)
 _EC = ec.generate_private_key(ec.SECP256R1())
+
+
+FIELDS = ("kty", "use", "alg", "kid", "n", "e", "crv", "x", "y", "k")
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["RSA", "EC", "OKP", "sig", "P-256"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=8,
+)
 
 
 def rsa_key(key_id: str, **fields: Any) -> dict[str, Any]:
@@ -132,6 +146,30 @@ async def test_a_secret_in_a_public_document_is_no_key(provider: Provider) -> No
                 await tokens.identify(signed(key_id))
 
 
+async def test_an_odd_key_costs_the_others_nothing(provider: Provider) -> None:
+    """A provider may list what is not for us, in whatever form."""
+    odd: list[dict[str, Any]] = [
+        {"use": ["sig"]},
+        {"use": {}},
+        {"alg": ["RS256"]},
+        {"kty": 7},
+        {"n": 7},
+        {"e": None},
+        {"alg": "none"},
+    ]
+    provider.keys = [*(rsa_key(str(number), **fields) for number, fields in enumerate(odd)), rsa_key("one")]
+    async with reading(provider) as tokens:
+        assert (await tokens.identify(signed("one"))).subject == "ann"
+
+
+@example({"keys": [rsa_key("one", alg="none")]})
+@given(JSON | st.fixed_dictionaries({"keys": st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON)}))
+def test_whatever_a_provider_says_is_keys_or_a_refusal(document: Any) -> None:
+    """No JSON of theirs ends the fetching."""
+    with suppress(ValueError):
+        assert key_set._usable(json.dumps(document).encode())  # noqa: SLF001  # it is fetched by a task
+
+
 @pytest.mark.usefixtures("_short_rest")
 async def test_a_new_key_is_fetched_when_a_token_names_it(provider: Provider) -> None:
     """A rotation needs no restart: what names the new key waits for it, what names the old one ends with it."""
@@ -161,7 +199,7 @@ async def test_names_of_keys_that_are_made_up_do_not_reach_the_provider(provider
         lambda: web.Response(text="[]"),
         lambda: web.Response(text='{"keys": []}'),
         lambda: web.Response(text='{"keys": [7, {}, {"kty": "RSA"}]}'),
-        lambda: web.Response(text=" " * 300_000),
+        lambda: web.Response(text=json.dumps({"keys": [rsa_key("another")], "padding": " " * 300_000})),
         lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
     ],
 )
@@ -177,6 +215,8 @@ async def test_a_provider_that_fails_takes_no_known_key_away(provider: Provider,
 
         await eventually(asked_again, message="the provider is asked again")
         assert (await tokens.identify(signed("one"))).subject == "ann"
+        with pytest.raises(KeysAway):  # nobody knows whether it is one
+            await tokens.identify(signed("another"))
 
 
 async def test_without_any_key_nobody_is_refused_for_good(provider: Provider) -> None:

@@ -149,6 +149,13 @@ def test_an_issuer_is_demanded_where_one_is_set() -> None:
             identify(token("ann", iss=other), jwt_issuer="https://id.example")
 
 
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+def test_a_token_of_the_future_is_told_so(claim: str) -> None:
+    """A clock that is wrong is found by the message, and not taken for a wrong key."""
+    with pytest.raises(BadToken, match="not valid yet"):
+        identify(token("ann", **{claim: NOW + 600}))
+
+
 def test_clocks_may_differ_by_the_leeway() -> None:
     """A token is good for a moment longer, and a moment earlier, and so is what it permits."""
     now = int(time.time())
@@ -173,6 +180,7 @@ def test_the_secret_before_a_rotation_is_still_believed() -> None:
         ({"jwt_secret": ""}, "STORECAST_JWT_SECRET: set it"),
         ({"jwt_secret": "x" * 31}, "STORECAST_JWT_SECRET: must have at least 32"),
         ({"jwt_secret_previous": "x" * 31}, "STORECAST_JWT_SECRET: must have at least 32"),
+        ({"emitter_secret": JWT_SECRET}, "STORECAST_EMITTER_SECRET"),
         ({"jwks_url": "https://id.example/jwks"}, "set one of them"),
         ({"jwks_url": "https://id.example/jwks", "jwt_secret": ""}, "STORECAST_JWT_ISSUER"),
     ],
