@@ -153,7 +153,7 @@ def test_an_issuer_is_demanded_where_one_is_set() -> None:
 def test_a_token_of_the_future_is_told_so(claim: str) -> None:
     """A clock that is wrong is found by the message, and not taken for a wrong key."""
     with pytest.raises(BadToken, match="not valid yet"):
-        identify(token("ann", **{claim: NOW + 600}))
+        identify(signed({"sub": "ann", "aud": "storecast", "exp": NOW + 60, claim: NOW + 600}))
 
 
 def test_clocks_may_differ_by_the_leeway() -> None:
