@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import jwt
 import pytest
 
-from deploy.local import cli
+from deploy.cli import app
 from shared.identity import __main__ as module
 from shared.identity.identity import PRODUCTS_WRITE, Identity
 from shared.identity.tokens import Tokens
@@ -18,7 +18,7 @@ from tests.processes import ROOT, environment
 from tests.tokens import JWT_SECRET
 
 EMITTER_SECRET = "a secret of the tests"
-PROGRAMS = {"storecast token": (cli.main, "token"), "python -m shared.identity": (module.main,)}
+PROGRAMS = {"storecast token": (app.main, "token"), "python -m shared.identity": (module.main,)}
 
 
 class Ended(NamedTuple):
