@@ -8,25 +8,27 @@ BASE_S = 0.05
 CAP_S = 0.25
 
 
-def delay_s(failures: int, chance: float) -> float:
+def delay_s(failures: int, chance: float, cap_s: float = CAP_S) -> float:
     """Return the wait after so many failures in a row: exponential, capped, with full jitter by `chance` in [0, 1).
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     # At least half, so that a try never follows at once, and no two replicas keep step.
-    return min(CAP_S, BASE_S * 2.0 ** min(failures, 16)) * (0.5 + chance / 2)
+    return min(cap_s, BASE_S * 2.0 ** min(failures, 16)) * (0.5 + chance / 2)
 
 
 class Backoff:
     """Counts the failures in a row of one loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, cap_s: float = CAP_S) -> None:
+        self._cap_s = cap_s
         self._failures = 0
 
     def next_s(self) -> float:
         """Count a failure and return how long to wait."""
         self._failures += 1
-        return delay_s(self._failures - 1, random.random())  # noqa: S311  # jitter is no secret
+        chance = random.random()  # noqa: S311  # jitter is no secret
+        return delay_s(self._failures - 1, chance, self._cap_s)
 
     def reset(self) -> None:
         """Forget the failures: something worked."""
