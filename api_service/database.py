@@ -98,7 +98,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     Raises:
         StartupError: the URL is wrong, nothing answers there, or it is not a replica set of MongoDB 6.0 or newer.
     """
-    clients, name = _clients(settings)
+    clients, name = clients_of(settings)
     client = clients.calls
     try:
         async with _startup_deadline(settings, client):
@@ -110,8 +110,8 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
             each.close()
 
 
-def _clients(settings: Settings) -> tuple[Clients, str]:
-    """Return clients, which connect at their first call, and the name of our database."""
+def clients_of(settings: Settings) -> tuple[Clients, str]:
+    """Return clients, which connect at their first call, and the name of our database; raise StartupError."""
     try:
         clients = Clients(
             calls=_client(settings, settings.database_timeout_ms), streams=_client(settings, STREAM_TIMEOUT_MS)

@@ -114,16 +114,19 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Read the environment and SECRETS; raise StartupError that names each variable that is missing or wrong."""
-        # Where there are none, or where they are not for this user, the environment is all there is.
-        readable = os.access(SECRETS, os.R_OK | os.X_OK)
         try:
-            return cls(_secrets_dir=SECRETS if readable else None)
+            return cls(_secrets_dir=secrets_folder())
         except ValidationError as error:
             named = [each._replace(field=f"{PREFIX}{each.field.upper()}") for each in invalid_fields(error)]
             raise StartupError(summary(named)) from None
         except SettingsError as error:
             # A list that is not JSON. The message names the field, and not what stands in it.
             raise StartupError(f"{PREFIX}*: {error}") from None
+
+
+def secrets_folder() -> Path | None:
+    """Return SECRETS; None where there are none, or where they are not for this user: the environment is all then."""
+    return SECRETS if os.access(SECRETS, os.R_OK | os.X_OK) else None
 
 
 def is_loopback(host: str) -> bool:
