@@ -9,7 +9,8 @@ from pydantic import Field, SecretStr
 from shared.origins import Origin
 from shared.settings import PREFIX, ServiceSettings
 
-_SECRETS = frozenset({f"{PREFIX}EMITTER_SECRET", f"{PREFIX}JWT_SECRET"})
+# The token is the command line's own, for whichever Storecast it talks to.
+_SECRETS = frozenset({f"{PREFIX}EMITTER_SECRET", f"{PREFIX}JWT_SECRET", f"{PREFIX}TOKEN"})
 
 
 def _random_secret() -> SecretStr:

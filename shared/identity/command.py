@@ -20,7 +20,8 @@ class Wanted(NamedTuple):
 def read_options(program: str, arguments: Sequence[str]) -> Wanted:
     """Read a command line; a wrong one, or a call for help, ends the process as argparse does."""
     what = "Make a token for trying things out, signed with STORECAST_JWT_SECRET. It is printed, and kept nowhere."
-    parser = argparse.ArgumentParser(program, description=what, allow_abbrev=False)
+    example = f"example: {program} --sub me --scope {PRODUCTS_WRITE} --minutes 60"
+    parser = argparse.ArgumentParser(program, description=what, epilog=example, allow_abbrev=False)
     known = f"{PRODUCTS_WRITE}, {MESSAGES_SEND}, {OPERATE}, {PRODUCTS_READ}"
     parser.add_argument("--sub", required=True, metavar="NAME", help="whose token it is")
     parser.add_argument(

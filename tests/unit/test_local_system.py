@@ -137,6 +137,12 @@ def test_each_run_has_a_secret_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     assert "STORECAST_EMITTER_SECRET" not in inherited_environment()
 
 
+def test_whose_command_line_it_is_concerns_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token of `storecast create` and the like is for a Storecast somewhere else."""
+    monkeypatch.setenv("STORECAST_TOKEN", "a token")
+    assert "STORECAST_TOKEN" not in inherited_environment()
+
+
 def test_a_wrong_setting_is_refused_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the variable."""
     monkeypatch.setenv("STORECAST_EMITTER_SECRET", "short")
