@@ -1,10 +1,15 @@
 """The command line, put together."""
 
+import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
 
-from deploy.cli.commands import token, up
+from deploy.cli.commands import create, seed, tail, token, up
+from deploy.cli.errors import CommandError
+from deploy.cli.terminal import ReaderGone, printable
 from shared.errors import StartupError
 
 CANNOT_RUN = 2
@@ -19,7 +24,10 @@ def create_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(storecast)
-    app.command()(up.up)
+    app.command(epilog=up.EXAMPLES)(up.up)
+    app.command(epilog=create.EXAMPLES)(create.create)
+    app.command(epilog=seed.EXAMPLES)(seed.seed)
+    app.command(epilog=tail.EXAMPLES)(tail.tail)
     app.command(
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         # The options are read where containers, which have no typer, read them too.
@@ -33,9 +41,23 @@ def storecast() -> None:
 
 
 def main() -> None:
-    """Run the command line; what the user has to change is one line and exit code 2, never a traceback."""
+    """Run the command line; whatever cannot be done is said line by line, never by a traceback.
+
+    The exit codes are those of `docs/cli.md`.
+    """
     try:
         create_app()()
     except StartupError as error:
-        typer.echo(f"storecast: {error}", err=True)
-        sys.exit(CANNOT_RUN)
+        _end(CANNOT_RUN, [str(error)])
+    except CommandError as error:
+        _end(error.exit_code, error.lines)
+    except ReaderGone:
+        # What Python flushes in the end goes nowhere as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _end(exit_code: int, lines: Sequence[str]) -> NoReturn:
+    for line in lines:
+        typer.echo(f"storecast: {printable(line)}", err=True)
+    sys.exit(exit_code)

@@ -5,6 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
+EXAMPLES = """\b
+Examples:
+  storecast up
+  storecast up --replicas 5 --mongo-members 3
+  storecast up --emitters 3 --gateway haproxy --port 9090
+"""
+
 
 def up(  # noqa: PLR0913, PLR0917 - each is an option of the command line, given by name
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the page and the product API will be.")] = 8080,

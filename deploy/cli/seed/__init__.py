@@ -1,0 +1,1 @@
+"""A catalogue to try things with."""
