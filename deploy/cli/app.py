@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli.commands import create, seed, tail, token, up
+from deploy.cli.commands import check_config, create, seed, tail, token, up
 from deploy.cli.errors import CommandError
 from deploy.cli.terminal import ReaderGone, printable
 from shared.errors import StartupError
@@ -28,6 +28,7 @@ def create_app() -> typer.Typer:
     app.command(epilog=create.EXAMPLES)(create.create)
     app.command(epilog=seed.EXAMPLES)(seed.seed)
     app.command(epilog=tail.EXAMPLES)(tail.tail)
+    app.command(epilog=check_config.EXAMPLES)(check_config.check_config)
     app.command(
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         # The options are read where containers, which have no typer, read them too.
