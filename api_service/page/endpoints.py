@@ -72,7 +72,8 @@ async def read_reference(request: Request) -> HTMLResponse:
 
 def static_files() -> StaticFiles:
     """Make the application that serves the page's scripts and styles, to be mounted at `/static`."""
-    return _Revalidated(directory=STATIC)
+    # The emitter serves the stock client too, and an image has the folder of its own service alone, and `shared`.
+    return _Revalidated(directory=STATIC, packages=[("shared", "browser")])
 
 
 class _Revalidated(StaticFiles):

@@ -18,10 +18,12 @@ from api_service.page.endpoints import STATIC
 from api_service.page.headers import content_security_policy
 from api_service.page.reference import reference
 from api_service.settings import Settings
+from tests.processes import ROOT
 from tests.tokens import JWT_SECRET
 from tests.tools import require
 
 HERE = Path(__file__).parent
+SHARED = ROOT / "shared/browser"
 STOCK_CLIENT = HERE.parent / "node_modules/socket.io-client"
 MODULES = sorted(STATIC.glob("*.js"))
 
@@ -53,10 +55,10 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 def test_the_vendored_client_is_the_stock_one() -> None:
     """What browsers run is, byte for byte, what the tests listen with, and its licence is with it."""
-    vendored = STATIC / "vendor/socket.io.esm.min.js"
+    vendored = SHARED / "vendor/socket.io.esm.min.js"
 
     assert vendored.read_bytes() == (STOCK_CLIENT / "dist/socket.io.esm.min.js").read_bytes()
-    assert (STATIC / "vendor/socket.io.LICENSE").read_bytes() == (STOCK_CLIENT / "LICENSE").read_bytes()
+    assert (SHARED / "vendor/socket.io.LICENSE").read_bytes() == (STOCK_CLIENT / "LICENSE").read_bytes()
     assert b"Released under the MIT License" in vendored.read_bytes()[:200]
 
 
@@ -83,7 +85,7 @@ def test_modules_import_only_what_is_there(module: Path) -> None:
     imported = re.findall(r'^import \{ (.*) \} from "\./([^"]+)"', module.read_text(), re.MULTILINE)
 
     for names, file in imported:
-        there = (STATIC / file).read_text()
+        there = next(folder / file for folder in (STATIC, SHARED) if (folder / file).exists()).read_text()
         for name in names.split(", "):
             assert file.startswith("vendor/") or re.search(rf"^export .*\b{name}\b", there, re.MULTILINE), (file, name)
 
