@@ -119,18 +119,19 @@ class Listening(ABC):
     async def _close(self) -> None: ...
 
 
-class Listener(Listening):
-    """Stock JavaScript clients in a Node process.
+class NodeListening(Listening):
+    """Clients in a Node process that takes commands, and says what they hear, as JSON lines.
 
     Args:
-        url: The origin they connect to.
-        count: How many clients.
-        options: Further options of the JavaScript client's `io()`, as JavaScript spells them.
+        script: What runs, in this folder.
+        names: What the clients are called.
+        arguments: What the script is told.
     """
 
-    def __init__(self, url: str, *, count: int = 1, **options: Any) -> None:
-        super().__init__([Hearing(f"JavaScript client {index}") for index in range(count)])
-        self._arguments = {"url": url, "count": count, "options": {"path": SOCKET_PATH, **options}}
+    def __init__(self, script: str, names: list[str], arguments: dict[str, Any]) -> None:
+        super().__init__([Hearing(name) for name in names])
+        self._script = script
+        self._arguments = arguments
         self._ids = itertools.count()
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -139,20 +140,19 @@ class Listener(Listening):
         """Cut one client's connection under it; it comes back by itself."""
         self._say({"do": "drop", "client": client})
 
-    async def emit(self, event: str, *args: Any, client: int = 0) -> Any:
-        """Let one client emit and return the acknowledgement."""
+    async def _ask(self, client: int, what: str, **command: Any) -> Any:
         number = next(self._ids)
-        self._say({"do": "emit", "client": client, "id": number, "event": event, "args": args})
+        self._say({"do": what, "client": client, "id": number, **command})
         hearing = self.clients[client]
         return await eventually(
             lambda: next((line["answer"] for line in hearing.of("answer") if line["id"] == number), None),
-            message=f"{hearing.name} is answered on {event}",
+            message=f"{hearing.name} is answered on {what}",
         )
 
     async def _open(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
             require("node", "install Node.js"),
-            *(_TESTS / "listener.mjs", json.dumps(self._arguments)),
+            *(_TESTS / self._script, json.dumps(self._arguments)),
             stdin=PIPE,
             stdout=PIPE,
             limit=_MAX_LINE_BYTES,
@@ -177,6 +177,24 @@ class Listener(Listening):
         self._process.stdin.close()
         await self._process.wait()
         await self._reading
+
+
+class Listener(NodeListening):
+    """Stock JavaScript clients in a Node process.
+
+    Args:
+        url: The origin they connect to.
+        count: How many clients.
+        options: Further options of the JavaScript client's `io()`, as JavaScript spells them.
+    """
+
+    def __init__(self, url: str, *, count: int = 1, **options: Any) -> None:
+        arguments = {"url": url, "count": count, "options": {"path": SOCKET_PATH, **options}}
+        super().__init__("listener.mjs", [f"JavaScript client {index}" for index in range(count)], arguments)
+
+    async def emit(self, event: str, *args: Any, client: int = 0) -> Any:
+        """Let one client emit and return the acknowledgement."""
+        return await self._ask(client, "emit", event=event, args=args)
 
 
 class PythonListener(Listening):
