@@ -21,6 +21,7 @@ from ws_service.balancing.balancer import Balancer
 from ws_service.balancing.endpoints import Target
 from ws_service.census import endpoints as census
 from ws_service.census.census import Census
+from ws_service.client import endpoints as client
 from ws_service.cluster.cluster import Cluster
 from ws_service.cluster.nodes import Nodes
 from ws_service.cluster.peers import Alone
@@ -75,7 +76,7 @@ def create_app(settings: Settings) -> SocketApp:
     app.include_router(census.router)
     app.include_router(balancing.operations)
     app.include_router(health.router)
-    for router in (listeners.router, balancing.public):
+    for router in (listeners.router, balancing.public, client.router):
         app.include_router(router, prefix=settings.socket_path.rstrip("/"))
     return SocketApp(server, app, settings.socket_path)
 
