@@ -5,15 +5,17 @@
 // `options` are those of connect(). With `tokens` the option is a function: each call gets the next one, or the last one
 // again; one like {"error": "why"} is what it rejects with. Commands come as JSON lines on standard input:
 //   {"do": "drop"}     cut the connection; the client comes back by itself
-//   {"do": "again"}    hand the stock client once more what came last, as a transport does that is closed in an upgrade
+//   {"do": "again"}    hand the stock client once more the event that came last, as a transport does that is closed in an upgrade
 //   {"do": "leave"}    close the connection, as a page does that is loaded again
-//   {"do": "enter"}    begin anew with nothing but what is kept for the tab
+//   {"do": "enter", "options": {...}}  begin anew with nothing but what is kept for the tab, and perhaps other options
 //   {"do": "give", "tokens": ["c"]}    from now on
 //   {"do": "call", "id": 7, "method": "subscribe", "args": [["products"]]}   call, and say how that ended
 import { createInterface } from "node:readline";
 
 const { module, options, tokens } = JSON.parse(process.argv[2]);
 let toGive = tokens;
+/** How the packet of an event ends that has a number. */
+const NUMBERED = /,"[^:"]+:\d+"\]$/;
 const { Refused, connect } = await import(module);
 
 const say = (what, details = {}) => {
@@ -33,9 +35,10 @@ async function token() {
   return next;
 }
 
-function open() {
+function open(others) {
   const opened = connect({
     ...options,
+    ...others,
     ...(tokens && { token }),
     storage,
     onEvent: (heard) => say("heard", heard),
@@ -45,7 +48,7 @@ function open() {
   });
   const { socket } = opened;
   socket.onAny((event, ...args) => say("event", { event, args }));
-  socket.io.on("open", () => socket.io.engine.on("data", (data) => (last = data)));
+  socket.io.on("open", () => socket.io.engine.on("data", (data) => (last = NUMBERED.test(data) ? data : last)));
   return opened;
 }
 
@@ -54,7 +57,7 @@ const commands = {
   drop: () => connection.socket.io.engine.close(),
   again: () => connection.socket.io.engine.emitReserved("data", last),
   leave: () => connection.close(),
-  enter: () => (connection = open()),
+  enter: ({ options: others }) => (connection = open(others)),
   call: async ({ id, method, args }) => {
     try {
       await connection[method](...args);

@@ -72,16 +72,16 @@ class Client(NodeListening):
         return [line["name"] for line in self.client.of("state")]
 
     def again(self) -> None:
-        """Have what came last come once more."""
+        """Have the event that came last come once more."""
         self._say({"do": "again"})
 
     def leave(self) -> None:
         """Close the connection, as a page does that is loaded again."""
         self._say({"do": "leave"})
 
-    def enter(self) -> None:
-        """Begin anew with nothing but what is kept for the tab."""
-        self._say({"do": "enter"})
+    def enter(self, **options: Any) -> None:
+        """Begin anew with nothing but what is kept for the tab, and perhaps with other options."""
+        self._say({"do": "enter", "options": options})
 
     def give(self, *tokens: Any) -> None:
         """Have the function for the token give these from now on."""

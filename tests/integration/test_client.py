@@ -81,17 +81,21 @@ def soon(**claims: Any) -> str:
 
 
 async def test_a_reload_goes_on_where_it_was(package: Package, emitter: Emitter) -> None:
-    """By what is kept for the tab, for each origin and its topics; nothing is missed, doubled or read anew."""
+    """By what is kept for the tab, for each set of topics; nothing is missed, doubled or read anew."""
     async with client(package, emitter, topics=[BOOKS, TOYS], after="e1:0") as listening:
         await emitter.post(Batch(epoch=EPOCH, events=[event(1, BOOKS), event(2, TOYS)]))
         await has_heard(listening, [1, 2])
         listening.leave()
         await has_gone(emitter)
         await emitter.post(Batch(epoch=EPOCH, events=[event(3, BOOKS)]))
-        listening.enter()
+        listening.enter(topics=[TOYS, BOOKS])
         await emitter.post(Batch(epoch=EPOCH, events=[event(4, BOOKS)]))
         await has_heard(listening, [1, 2, 3, 4])
         assert (listening.gaps, listening.states) == ([], ["live", "live"])
+
+        listening.leave()
+        listening.enter(topics=[TOYS])
+        await has_heard(listening, [1, 2, 3, 4, 2])
 
 
 async def test_what_is_missed_meanwhile_comes_first(package: Package, emitter: Emitter) -> None:
@@ -132,12 +136,14 @@ async def test_messages_come_as_they_are_sent(package: Package, emitter: Emitter
 
 
 async def test_a_gap_is_told(package: Package, emitter: Emitter) -> None:
-    """Of a past that is not there any more, once; and the events of a new epoch are none of those that were heard."""
+    """Of a past that is not there any more, once; events of a new epoch are new, and those of the old one are not."""
     async with client(package, emitter) as listening:
         await emitter.post(live(1, 5))
         await has_heard(listening, [1, 2, 3, 4, 5])
         await emitter.post(closing(1, "e2"))
         await eventually(lambda: listening.gaps == ["new", "lost"], message="it is told")
+        listening.again()
+        await listening.client.heard(6)
         await emitter.post(live(2, 2, "e2"))
         await has_heard(listening, [1, 2, 3, 4, 5, 2])
         assert listening.gaps == ["new", "lost"]

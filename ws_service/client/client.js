@@ -78,7 +78,8 @@ class Place {
     if (this.#offset === undefined) return false;
     const [epoch, seq] = offset.split(":");
     const [here, heard] = this.#offset.split(":");
-    return epoch === here && Number(seq) <= Number(heard);
+    // The server says first where its own epoch begins: what is of another one has been on its way since before.
+    return epoch !== here || Number(seq) <= Number(heard);
   }
 
   /** @param {string} offset */
@@ -387,16 +388,18 @@ class SocketConnection {
    * @returns {Promise<boolean>} whether the connection is whose the token is, and hears what it is to hear
    */
   async #takes(token) {
-    // Nobody it cannot become; and what is sent while it lacks topics, it would not be sent again.
-    if (!token || this.#isExpired) return false;
+    // Nobody it cannot become.
+    if (!token) return false;
     const { error } = await this.#ask("authenticate", { token });
     // It is another user's: what is on the way to it may not be for this one.
     if (error?.status === FORBIDDEN) return false;
     accept({ error });
     this.#token.wasShown(token);
+    // What it left as its token ended it would be sent from now on, without what was told since.
+    if (this.#isExpired) return false;
     // It has left what the new token does not permit, and would not say so.
     const heard = await this.#ask("subscribe", { topics: this.topics });
-    return !heard.error && !this.#isExpired;
+    return !heard.error;
   }
 
   /** @returns {Promise<boolean | undefined>} whether there is another token now; undefined = it cannot be had */
