@@ -14,6 +14,8 @@ import { createInterface } from "node:readline";
 
 const { module, options, tokens } = JSON.parse(process.argv[2]);
 let toGive = tokens;
+/** How a client's own packet begins by which it says who it is. */
+const CONNECT = "0";
 /** How the packet of an event ends that has a number. */
 const NUMBERED = /,"[^:"]+:\d+"\]$/;
 const { Refused, connect } = await import(module);
@@ -48,7 +50,11 @@ function open(others) {
   });
   const { socket } = opened;
   socket.onAny((event, ...args) => say("event", { event, args }));
-  socket.io.on("open", () => socket.io.engine.on("data", (data) => (last = NUMBERED.test(data) ? data : last)));
+  socket.io.on("open", () => {
+    const { engine } = socket.io;
+    engine.on("data", (data) => (last = NUMBERED.test(data) ? data : last));
+    engine.on("packetCreate", ({ type, data }) => type === "message" && data.startsWith(CONNECT) && say("handshake"));
+  });
   return opened;
 }
 

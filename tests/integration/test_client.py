@@ -1,5 +1,6 @@
 """The client module in Node, as it comes from npm, at a real emitter; and the package that it comes in."""
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from shared.emitter_api import EMIT_PATH, Batch
 from shared.events import Event
 from tests.client import NODE_MODULES, SOURCES, Client, Package
-from tests.events import EPOCH, closing, event, live
+from tests.events import EPOCH, closing, event, history, live
 from tests.integration.emitter import Emitter
 from tests.integration.listeners import emit
 from tests.processes import ROOT
@@ -275,6 +276,20 @@ async def test_without_another_token_it_ends_until_there_is_one(package: Package
         # Another user's connection is another connection; and this topic is not theirs.
         assert (await listening.call("authenticate"))["status"] == 403
         assert await reached(guarded, "user:ann") == await reached(guarded, "user:bob") == 0
+
+
+async def test_who_signs_in_while_it_connects_is_somebody(package: Package, guarded: Emitter) -> None:
+    """The handshake on its way is nobody's: the token is shown when it has been answered."""
+    async with client(package, guarded, [None, token("ann")]) as listening:
+        # An emitter that is being handed the history has its clients wait.
+        await guarded.post(history(1, 1, "e2"))
+        await has_gone(guarded)
+        await eventually(lambda: len(listening.client.of("handshake")) == 2, message="it says who it is")
+        signed_in = asyncio.create_task(listening.call("authenticate"))
+        await eventually(lambda: len(listening.client.of("token")) == 2, message="the token is asked for")
+        await guarded.post(closing(1, "e2"))
+        assert "status" not in await signed_in
+        assert await reached(guarded, "user:ann") == 1
 
 
 async def test_who_signs_in_later_keeps_the_connection(package: Package, guarded: Emitter) -> None:

@@ -149,7 +149,7 @@ class SocketConnection {
   #isLive = false;
   /** Whether the connection has outlived its token, and left what takes one. */
   #isExpired = false;
-  /** Whether a token that was refused has been replaced, since we were last welcome. */
+  /** Whether the token was just replaced because it was refused. */
   #isRenewed = false;
   /** @type {Error | null} why no connection comes any more */
   #end = null;
@@ -209,8 +209,10 @@ class SocketConnection {
 
   async authenticate() {
     await this.#token.renew();
-    if (this.#isLive) await this.#showToken();
-    else if (this.#end instanceof Refused) this.#comeAnew();
+    if (this.#end instanceof Refused) this.#comeAnew();
+    await this.#arrival();
+    // A handshake that was on its way has shown the one before.
+    if (this.#token.isNew) await this.#showToken();
     await this.#arrival();
   }
 
@@ -247,7 +249,7 @@ class SocketConnection {
 
   /** @param {string} reason */
   #lost(reason) {
-    this.#isLive = false;
+    this.#isLive = this.#isRenewed = false;
     this.#options.onState?.({ name: "reconnecting", reason });
     // The stock client leaves it at that when the server itself says no, or goodbye.
     if (!this.#end && !this.#socket.active) {
@@ -326,7 +328,7 @@ class SocketConnection {
   async #ask(event, request) {
     for (;;) {
       await this.#arrival();
-      /** @type {Answer | null} */
+      /** @type {Answer | null} null = the connection has gone, or hangs */
       const answer = await this.#socket.timeout(ANSWER_MS).emitWithAck(event, request).catch(() => null);
       if (answer && answer.error?.status !== TOO_MANY) return answer;
       if (answer) await new Promise((resolve) => setTimeout(resolve, TOO_MANY_MS));
@@ -417,7 +419,6 @@ class SocketConnection {
   #withoutToken(error) {
     if (this.#end) return;
     this.#report(error);
-    this.#isRenewed = false;
     this.#socket.disconnect();
     this.#lost("there is no token");
   }
