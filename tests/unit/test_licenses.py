@@ -2,6 +2,7 @@ from tests.licenses import declared, locked
 from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "licenses.md"
+SERVED = ("api_service", "ws_service", "shared")
 # What may be part of something that is not open itself. The weak copyleft of MPL is over its own files alone.
 FREE = {
     *(
@@ -30,7 +31,7 @@ def test_every_licence_is_listed_as_the_package_declares_it() -> None:
     listed = _listed()
     expected = {name: license_ for name in locked() if (license_ := declared(name))}
     assert {name: listed.get(name) for name in expected} == expected
-    vendored = {file.name.partition(".LICENSE")[0] for file in ROOT.rglob("api_service/page/static/vendor/*.LICENSE")}
+    vendored = {file.stem for service in SERVED for file in (ROOT / service).rglob("vendor/*.LICENSE")}
     assert listed.keys() == locked() | vendored
 
 
