@@ -24,7 +24,15 @@ from tests.tools import require
 
 HERE = Path(__file__).parent
 SHARED = ROOT / "shared/browser"
-STOCK_CLIENT = HERE.parent / "node_modules/socket.io-client"
+NODE_MODULES = HERE.parent / "node_modules"
+# Files of somebody else's, by where npm has them.
+VENDORED = {
+    SHARED / "vendor/socket.io.esm.min.js": "socket.io-client/dist/socket.io.esm.min.js",
+    SHARED / "vendor/socket.io.LICENSE": "socket.io-client/LICENSE",
+    STATIC / "vendor/uPlot.esm.js": "uplot/dist/uPlot.esm.js",
+    STATIC / "vendor/uPlot.min.css": "uplot/dist/uPlot.min.css",
+    STATIC / "vendor/uPlot.LICENSE": "uplot/LICENSE",
+}
 MODULES = sorted(STATIC.glob("*.js"))
 
 
@@ -53,13 +61,18 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def test_the_vendored_client_is_the_stock_one() -> None:
-    """What browsers run is, byte for byte, what the tests listen with, and its licence is with it."""
-    vendored = SHARED / "vendor/socket.io.esm.min.js"
+@pytest.mark.parametrize(("file", "published"), VENDORED.items(), ids=lambda each: Path(each).name)
+def test_what_is_vendored_is_what_was_published(file: Path, published: str) -> None:
+    """What browsers run is, byte for byte, the locked version of the package: with its client the tests listen."""
+    assert file.read_bytes() == (NODE_MODULES / published).read_bytes()
 
-    assert vendored.read_bytes() == (STOCK_CLIENT / "dist/socket.io.esm.min.js").read_bytes()
-    assert (SHARED / "vendor/socket.io.LICENSE").read_bytes() == (STOCK_CLIENT / "LICENSE").read_bytes()
-    assert b"Released under the MIT License" in vendored.read_bytes()[:200]
+
+def test_what_is_vendored_has_its_licence_with_it() -> None:
+    """Nothing else is there, and all of it may be passed on."""
+    assert {file for folder in (STATIC, SHARED) for file in (folder / "vendor").iterdir()} == VENDORED.keys()
+    licensed = {file.with_suffix("").name for file in VENDORED if file.suffix == ".LICENSE"}
+    assert all(file.read_text().startswith("The MIT License (MIT)\n") for file in VENDORED if file.suffix == ".LICENSE")
+    assert all(any(file.name.startswith(name) for name in licensed) for file in VENDORED)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
@@ -90,10 +103,25 @@ def test_modules_import_only_what_is_there(module: Path) -> None:
             assert file.startswith("vendor/") or re.search(rf"^export .*\b{name}\b", there, re.MULTILINE), (file, name)
 
 
+def test_modules_are_asked_for_at_once() -> None:
+    """The document names all that the page imports, so that a browser does not find out step by step."""
+    named = re.findall(r'rel="modulepreload" href="/static/([^"]+)"', (STATIC / "index.html").read_text())
+
+    assert named == sorted(imported_by("page.js", set()))
+
+
+def imported_by(module: str, known: set[str]) -> set[str]:
+    [source] = (folder / module for folder in (STATIC, SHARED) if (folder / module).exists())
+    for file in re.findall(r'^import .* from "\./([^"]+)"', source.read_text(), re.MULTILINE):
+        if file not in known:
+            known |= imported_by(file, known | {file}) | {file}
+    return known
+
+
 async def test_everything_the_document_names_is_served(http: httpx.AsyncClient) -> None:
     """Scripts, styles and the icon come from our own origin, with the type a browser insists on."""
     document = (await http.get("/")).text
-    named = re.findall(r'(?:href|src)="([^"]+)"', document)
+    named = re.findall(r'(?:href|src)="([^"#]+)"', document)
     responses = {path: await http.get(path) for path in named}
 
     assert {path: response.status_code for path, response in responses.items()} == dict.fromkeys(named, 200)
@@ -109,7 +137,7 @@ async def test_documents_have_nothing_their_own_policy_refuses(http: httpx.Async
 
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", response.text)
-    assert not re.search(r'(?:href|src)="(?!/)', response.text)
+    assert not re.search(r'(?:href|src)="(?![/#])', response.text)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
