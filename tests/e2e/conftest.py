@@ -3,6 +3,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.e2e.shop import Shop
+from tests.mongod import Mongod
 from tests.tools import require
 
 CHROMIUM_ARGUMENTS = [
@@ -26,3 +28,10 @@ async def browser() -> AsyncIterator[Browser]:
         await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
     ):
         yield browser
+
+
+@pytest.fixture(scope="module")
+async def open_shop(mongod: Mongod) -> AsyncIterator[Shop]:
+    """Everybody reads, writes and talks."""
+    async with Shop.running(mongod, client_topics=("chat:*",), auth="off") as shop:
+        yield shop

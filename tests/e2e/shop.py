@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httpx
@@ -55,11 +56,17 @@ class Shop(NamedTuple):
                     yield cls(url, emitter, http)
         await mongod.drop(database)
 
+    async def create(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Create a product, and return it as the API did."""
+        answer = await self.http.post("/products", json={"name": name, "price": "1", **fields})
+        assert answer.status_code == HTTPStatus.CREATED, answer.text
+        return dict(answer.json())
+
 
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     """Serve an application whose lifespan is somebody else's."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", headers=[("X-Served-By", "api-1")]))
     task = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # `serve` would take over our signals
     try:
         await eventually(lambda: server.started, message="the page is served")

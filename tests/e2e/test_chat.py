@@ -13,7 +13,8 @@ from playwright.async_api import Browser, expect
 from api_service.page.endpoints import router, static_files
 from shared.problems import problem
 from tests.e2e.shop import serving
-from tests.e2e.test_page import MARKUP, Visit
+from tests.e2e.test_page import MARKUP
+from tests.e2e.visit import Visit
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.messages.publisher import Publisher

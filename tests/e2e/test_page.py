@@ -3,76 +3,20 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Literal
 
+import httpx
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
+from tests.e2e.shop import Shop
+from tests.e2e.visit import PHONE, Visit, fill
+from tests.mongod import Mongod
 from tests.system import EMITTER, System
+from tests.waiting import eventually
 
-DESKTOP = 1280
-PHONE = 360
-PAGE_SIZE = 24
 MARKUP = "<img src=x onerror=alert(1)>"
-NOTE_VIOLATIONS = """
-  addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) => {
-    complain(`${effectiveDirective} ${blockedURI} ${sample}`);
-  });
-"""
-# What the browser itself says of a server that is away or refuses is no fault of the page.
-NETWORK_ERROR = re.compile(r"^(Failed to load resource|WebSocket connection to)")
-
-
-class Visit:
-    """A reader with the page open, who notes whatever the browser complains about."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.loads = 0
-        page.on("console", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
-        page.on("load", self._count_load)
-
-    @classmethod
-    @asynccontextmanager
-    async def to(cls, browser: Browser, url: str, *, width: int = DESKTOP) -> AsyncIterator["Visit"]:
-        """Open the page; at the end, nothing was complained about."""
-        page = await browser.new_page(viewport={"width": width, "height": 800}, locale="en-US", base_url=url)
-        async with page:
-            visit = cls(page)
-            await page.expose_function("complain", visit.complain)
-            await page.add_init_script(NOTE_VIOLATIONS)
-            await page.goto("/")
-            yield visit
-            assert visit.complaints == []
-
-    def complain(self, text: str) -> None:
-        """Note what the page's own policy has refused."""
-        self.complaints.append(text)
-
-    def card(self, name: str) -> Locator:
-        """The cards of the products called `name`."""
-        return self.page.locator(".card").filter(has=self.page.get_by_role("heading", name=name, exact=True))
-
-    async def is_live(self) -> None:
-        """Wait until the page is connected and shows the list."""
-        await expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
-        await expect(self.page.locator("#list-message")).to_be_empty()
-
-    async def names(self) -> list[str]:
-        """The products as they stand on the page."""
-        return await self.page.locator(".card .name").all_text_contents()
-
-    def _note(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not NETWORK_ERROR.match(message.text):
-            self.complaints.append(message.text)
-
-    def _count_load(self, _page: Page) -> None:
-        self.loads += 1
 
 
 @pytest.fixture
@@ -140,7 +84,7 @@ async def test_the_form_adds_a_product(visit: Visit) -> None:
         await page.get_by_role("button", name="Add product").click()
 
     assert re.fullmatch(r"[0-9a-f-]{32,36}", (await posted.value).headers["idempotency-key"])
-    await expect(page.locator("#form-message")).to_have_text("Added: Paper lamp")
+    await expect(page.locator("#product-form .message")).to_have_text("Added: Paper lamp")
     await expect(visit.card("Paper lamp")).to_have_count(1)
     await expect(visit.card("Paper lamp").locator(".price")).to_have_text("¥1,200")
     await expect(visit.card("Paper lamp").locator(".tags li")).to_have_text(["paper", "gift"])
@@ -156,7 +100,7 @@ async def test_what_is_wrong_stands_beside_its_field(visit: Visit) -> None:
     await page.get_by_role("button", name="Add product").click()
 
     for name in ("Name", "Price", "Category", "Tags", "Stock"):
-        field = page.locator("form").get_by_label(name, exact=name != "Tags")
+        field = page.locator("#product-form").get_by_label(name, exact=name != "Tags")
         await expect(field).to_have_attribute("aria-invalid", "true")
         await expect(field).to_have_accessible_description(re.compile(r"\w+"))
     await expect(page.get_by_label("Name", exact=True)).to_be_focused()
@@ -177,30 +121,45 @@ async def test_a_submission_without_an_answer_is_not_stored_twice(visit: Visit, 
     await page.route("**/products", lose, times=1)
     await fill(page, Name="Only once", Price="1")
     await page.get_by_role("button", name="Add product").click()
-    await expect(page.locator("#form-message")).to_have_attribute("data-tone", "bad")
+    await expect(page.locator("#product-form .message")).to_have_attribute("data-tone", "bad")
     await page.get_by_role("button", name="Add product").click()
-    await expect(page.locator("#form-message")).to_have_text("Added: Only once")
+    await expect(page.locator("#product-form .message")).to_have_text("Added: Only once")
 
     await expect(visit.card("Only once")).to_have_count(1)
     listed = (await storecast.http.get("/products", params={"q": "Only once"})).json()
     assert len(listed["items"]) == 1
 
 
-async def test_older_products_are_loaded_on_demand(browser: Browser, storecast: System) -> None:
-    """The page begins with the newest products and adds older ones, each once, in the order of the list."""
-    await storecast.http.post("/products/batch", json=batch("shelf", 2 * PAGE_SIZE))
-    await storecast.ready()
-    async with Visit.to(browser, storecast.url) as visit:
-        await visit.is_live()
-        await expect(visit.page.locator(".card")).to_have_count(PAGE_SIZE)
-        await storecast.create("in between")
-        await expect(visit.card("in between")).to_be_visible()
-        await visit.page.get_by_role("button", name="Load more").click()
-        await expect(visit.page.locator(".card")).to_have_count(2 * PAGE_SIZE + 1)
-        await expect(visit.card("in between").get_by_text("New", exact=True)).to_be_visible()
-        await expect(visit.page.locator(".card .badge:visible")).to_have_count(1)
-        listed = (await storecast.http.get("/products", params={"limit": 2 * PAGE_SIZE + 1})).json()
-        assert await visit.names() == [product["name"] for product in listed["items"]]
+async def test_a_thousand_products_are_shown_and_older_ones_on_demand(browser: Browser, mongod: Mongod) -> None:
+    """All of them are there, each once and in the order of the list, with what is made meanwhile."""
+    async with Shop.running(mongod, auth="off") as shop:
+        for name, count in (("shelf", 1000), ("rack", 100)):
+            await shop.http.post("/products/batch", json=batch(name, count))
+        await eventually(lambda: shop.emitter.hub.history.last == 1100, message="the emitter has heard of all")
+        async with Visit.to(browser, shop.url) as visit:
+            await visit.is_live()
+            # By selectors alone: to find a role, the accessible names of all cards are worked out.
+            cards, more = visit.page.locator(".card"), visit.page.locator("#more")
+            assert 1000 <= await cards.count() < 1100
+            await shop.create("in between")
+            await expect(cards.first.locator(".name")).to_have_text("in between")
+            await more.click()
+            await expect(cards).to_have_count(1101)
+            await expect(more).to_be_hidden()
+            await expect(visit.page.locator(".badge:not([hidden])")).to_have_count(1)
+            assert await visit.names() == await listed(shop.http)
+
+
+async def listed(http: httpx.AsyncClient) -> list[str]:
+    """Return the names of all products in the order of the list."""
+    names: list[str] = []
+    query: dict[str, Any] = {"limit": 200}
+    while True:
+        page = (await http.get("/products", params=query)).json()
+        names += [product["name"] for product in page["items"]]
+        if page["next_cursor"] is None:
+            return names
+        query["cursor"] = page["next_cursor"]
 
 
 async def test_a_burst_is_shown_whole(visit: Visit, storecast: System) -> None:
@@ -308,16 +267,10 @@ async def test_a_phone_needs_no_sideways_scrolling(
         await visit.is_live()
         await expect(visit.card(name)).to_be_visible()
         await expect(visit.page.get_by_label("Price")).to_be_hidden()
-        await visit.page.get_by_text("Add a product").click()
+        await visit.page.get_by_role("button", name="New product").click()
         await visit.page.get_by_role("button", name="Add product").click()
         await expect(visit.page.locator(".field-error").first).to_be_visible()
         assert await visit.page.evaluate("document.documentElement.scrollWidth") == PHONE
-
-
-async def fill(page: Page, **fields: str) -> None:
-    """Type into the form's fields."""
-    for label, text in fields.items():
-        await page.locator("form").get_by_label(label, exact=label != "Tags").fill(text)
 
 
 def batch(name: str, count: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from deploy.local.routes import Routes
 from tests.compose.gateways import PLAIN, TLS, container, docker, program
 from tests.compose.variants import config, tls
 from tests.e2e.test_gateway import request
-from tests.e2e.test_page import Visit
+from tests.e2e.visit import Visit
 from tests.listening import SOCKET_PATH, Listener
 from tests.processes import Processes
 from tests.system import System

@@ -19,6 +19,11 @@ export class Announcer {
     if (!this.#resting) this.#speak();
   }
 
+  /** @param {string} text */
+  say(text) {
+    this.#region.textContent = text;
+  }
+
   #speak() {
     this.#resting = this.#waiting > 0;
     if (!this.#resting) return;

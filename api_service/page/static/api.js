@@ -15,6 +15,7 @@
  * @property {string} updated_at RFC 3339, UTC
  *
  * @typedef {{items: Product[], next_cursor: string | null}} ProductPage
+ * @typedef {{product: Product, replica: string}} Written and which replica did it
  *
  * @typedef {object} Config
  * @property {string} socket_url empty = the page's own origin
@@ -27,7 +28,9 @@
  */
 
 const DEADLINE_MS = 15_000;
-const PAGE_SIZE = 24;
+const NO_CONTENT = 204;
+const GONE = 404;
+const STALE = 412;
 
 /** The API refused: what it said, and which fields are wrong (RFC 9457). */
 export class Problem extends Error {
@@ -47,6 +50,16 @@ export class Problem extends Error {
   get isRefusal() {
     return this.status === 401 || this.status === 403;
   }
+
+  /** Whether there is no such product any more. */
+  get isGone() {
+    return this.status === GONE;
+  }
+
+  /** Whether the product has changed since the version that was to be changed. */
+  get isStale() {
+    return this.status === STALE;
+  }
 }
 
 export class ProductApi {
@@ -63,30 +76,66 @@ export class ProductApi {
   }
 
   /** @returns {Promise<Config>} */
-  config() {
-    return this.#call("/config.json");
+  async config() {
+    return (await this.#call("/config.json")).body;
   }
 
   /**
+   * @param {Record<string, string>} filter
    * @param {string | null} cursor where the page before ended; null = the newest
+   * @param {number} limit how many at most
    * @returns {Promise<ProductPage>}
    */
-  list(cursor) {
-    const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(cursor && { cursor }) });
-    return this.#call(`/products?${query}`);
+  async list(filter, cursor, limit) {
+    const query = new URLSearchParams({ ...filter, limit: String(limit), ...(cursor && { cursor }) });
+    return (await this.#call(`/products?${query}`)).body;
+  }
+
+  /**
+   * @param {string} id
+   * @returns {Promise<Product>}
+   */
+  async read(id) {
+    return (await this.#call(`/products/${id}`)).body;
   }
 
   /**
    * @param {Draft} draft
    * @param {string} key the same for every try of one submission
-   * @returns {Promise<Product>}
+   * @returns {Promise<Written>}
    */
   create(draft, key) {
-    return this.#call("/products", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-      body: JSON.stringify(draft),
-    });
+    return this.#write("POST", "/products", { "Idempotency-Key": key }, draft);
+  }
+
+  /**
+   * @param {Product} product as it was when it was decided to change it; another version is not changed
+   * @param {Draft} changes
+   * @returns {Promise<Written>}
+   */
+  change({ id, version }, changes) {
+    return this.#write("PATCH", `/products/${id}`, { "If-Match": `"${version}"` }, changes);
+  }
+
+  /**
+   * @param {string} id
+   * @returns {Promise<string>} the replica that did it
+   */
+  async remove(id) {
+    return (await this.#call(`/products/${id}`, { method: "DELETE" })).replica;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   * @param {Draft} draft
+   * @returns {Promise<Written>}
+   */
+  async #write(method, path, headers, draft) {
+    const typed = { "Content-Type": "application/json", ...headers };
+    const { body, replica } = await this.#call(path, { method, headers: typed, body: JSON.stringify(draft) });
+    return { product: body, replica };
   }
 
   /**
@@ -97,10 +146,10 @@ export class ProductApi {
     const token = this.#token();
     const headers = { ...request?.headers, ...(token && { Authorization: `Bearer ${token}` }) };
     const response = await fetch(path, { ...request, headers, signal: AbortSignal.timeout(DEADLINE_MS) });
-    const replica = response.headers.get("X-Served-By");
+    const replica = response.headers.get("X-Served-By") ?? "";
     if (replica) this.#answered(replica);
     if (!response.ok) throw await problemOf(response);
-    return response.json();
+    return { replica, body: response.status === NO_CONTENT ? null : await response.json() };
   }
 }
 

@@ -3,128 +3,113 @@
  *
  * @typedef {import("./api.js").Product} Product
  * @typedef {import("./catalogue.js").Entry} Entry
- * @typedef {{element: HTMLElement, product: Product | null}} Card
+ * @typedef {(card: HTMLElement, product: Product) => void} Act
  */
-import { formatPrice } from "./price.js";
-import { clone, find } from "./dom.js";
+import { Card } from "./card.js";
+import { find, template } from "./dom.js";
 
 /** A flood of new products is not lit up card by card: the browser would do little else. */
 const MOST_GLOWING = 24;
+/** Nor do cards fade by the hundred when the reader searches. */
+const MOST_FADING = 3;
 
 export class Cards {
   #list;
-  #template;
-  #glowing;
+  #template = template("#card");
+  /** How many more may be lit up in this draw. */
+  #lights = 0;
   /** @type {Map<string, Card>} */
   #cards = new Map();
 
   /**
    * @param {HTMLElement} list
-   * @param {HTMLTemplateElement} template
+   * @param {{edit: Act, remove: Act}} acts
    */
-  constructor(list, template) {
+  constructor(list, { edit, remove }) {
     this.#list = list;
-    this.#template = template;
-    this.#glowing = list.getElementsByClassName("glowing");
+    list.addEventListener("click", ({ target }) => {
+      this.#act(target, ".edit", edit);
+      this.#act(target, ".delete", remove);
+    });
   }
 
   /** @param {Entry[]} entries in the order they are to stand */
   show(entries) {
     this.#removeAllBut(new Set(entries.map(({ product }) => product.id)));
-    let place = this.#list.firstElementChild;
+    this.#lights = MOST_GLOWING - this.#list.querySelectorAll(".glowing").length;
+    let place = standing(this.#list.firstElementChild);
     for (const entry of entries) {
-      const card = this.#filled(entry);
+      const { element } = this.#filled(entry);
       // What already stands in its place is not touched: it keeps its animation and the focus.
-      if (card === place) place = place.nextElementSibling;
-      else this.#list.insertBefore(card, place);
+      if (element === place) place = standing(place.nextElementSibling);
+      else this.#list.insertBefore(element, place);
     }
   }
 
   /** @param {Set<string>} wanted */
   #removeAllBut(wanted) {
-    for (const [id, { element }] of this.#cards) {
-      if (wanted.has(id)) continue;
-      element.remove();
-      this.#cards.delete(id);
+    const gone = [...this.#cards.values()].filter(({ id }) => !wanted.has(id));
+    for (const card of gone) {
+      this.#cards.delete(card.id);
+      passFocusOn(card.element);
+      if (gone.length <= MOST_FADING) card.fade();
+      else card.element.remove();
     }
   }
 
   /** @param {Entry} entry */
   #filled({ product, fresh }) {
     const card = this.#cards.get(product.id) ?? this.#made(product.id, fresh);
-    if (card.product !== product) {
-      if (card.product) this.#glow(card.element, "glowing");
-      fill(card.element, product);
-      card.product = product;
-    }
-    return card.element;
+    if (card.show(product)) this.#glow(card, "glowing");
+    return card;
   }
 
   /**
    * @param {string} id
    * @param {boolean} fresh
-   * @returns {Card}
    */
   #made(id, fresh) {
-    const card = { element: clone(this.#template), product: null };
-    card.element.dataset.id = id;
-    find(card.element, ".badge").hidden = !fresh;
-    if (fresh) this.#glow(card.element, "glowing", "rising");
-    card.element.addEventListener("animationend", stopGlowing);
+    const card = new Card(this.#template, id, fresh);
+    if (fresh) this.#glow(card, "glowing", "rising");
     this.#cards.set(id, card);
     return card;
   }
 
   /**
-   * @param {HTMLElement} card
+   * @param {Card} card
    * @param {string[]} classes
    */
-  #glow(card, ...classes) {
-    if (this.#glowing.length < MOST_GLOWING) card.classList.add(...classes);
+  #glow({ element }, ...classes) {
+    if (this.#lights <= 0) return;
+    this.#lights -= 1;
+    element.classList.add(...classes);
+  }
+
+  /**
+   * @param {EventTarget | null} target
+   * @param {string} button
+   * @param {Act} act
+   */
+  #act(target, button, act) {
+    if (!(target instanceof Element && target.closest(button))) return;
+    const card = this.#cards.get(target.closest("li")?.dataset.id ?? "");
+    if (card?.product) act(card.element, card.product);
   }
 }
 
-/** @param {AnimationEvent} ended */
-function stopGlowing({ animationName, currentTarget }) {
-  if (animationName !== "glow") return;
-  /** @type {HTMLElement} */ (currentTarget).classList.remove("glowing", "rising");
-}
-
 /**
- * @param {HTMLElement} card
- * @param {Product} product
+ * @param {Element | null} element
+ * @returns {Element | null} it, or what follows it and does not fade away
  */
-function fill(card, product) {
-  card.style.setProperty("--hue", String(hueOf(product.category)));
-  find(card, ".swatch").textContent = product.category.charAt(0).toUpperCase();
-  find(card, ".category").textContent = product.category;
-  find(card, ".name").textContent = product.name;
-  find(card, ".description").textContent = product.description;
-  find(card, ".tags").replaceChildren(...product.tags.map(tagItem));
-  find(card, ".price").textContent = formatPrice(product.price, product.currency);
-  find(card, ".stock").textContent = stockText(product.stock);
-  card.classList.toggle("sold-out", product.stock === 0);
+function standing(element) {
+  let each = element;
+  while (each?.matches(".fading")) each = each.nextElementSibling;
+  return each;
 }
 
-/** @param {string} tag */
-function tagItem(tag) {
-  const item = document.createElement("li");
-  item.textContent = tag;
-  return item;
-}
-
-/** @param {number | null} stock */
-function stockText(stock) {
-  if (stock === null) return "";
-  return stock === 0 ? "Sold out" : `${stock.toLocaleString()} in stock`;
-}
-
-/**
- * @param {string} text
- * @returns {number} degrees on the colour wheel, the same for the same text
- */
-function hueOf(text) {
-  let hash = 0;
-  for (const character of text) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360_007;
-  return hash % 360;
+/** @param {HTMLElement} card that is about to go */
+function passFocusOn(card) {
+  if (!card.contains(document.activeElement)) return;
+  const neighbour = standing(card.nextElementSibling) ?? card.previousElementSibling;
+  if (neighbour) find(neighbour, ".edit").focus();
 }

@@ -5,10 +5,18 @@
  * @typedef {{product: Product, fresh: boolean}} Entry `fresh` = first heard of by an event, not by a list
  * @typedef {{event: string, product: Product}} Change
  */
+import { Filter } from "./filter.js";
+
+/** Greater than any id. */
+const BEYOND_ALL = "~";
+const EVERYTHING = new Filter();
 
 export class Catalogue {
   /** @type {Map<string, Entry>} */
   #entries = new Map();
+  #filter = EVERYTHING;
+  /** The id of the oldest product that the list has brought; empty = it has brought all. */
+  #reach = BEYOND_ALL;
   /** @type {Set<Change[]>} */
   #recordings = new Set();
   /** @type {() => void} */
@@ -19,9 +27,27 @@ export class Catalogue {
     this.#changed = changed;
   }
 
-  /** @returns {Entry[]} in the order of the list: newest first */
+  /** @returns {Entry[]} those that are wanted, in the order of the list: newest first */
   newestFirst() {
-    return [...this.#entries.values()].sort(newerFirst);
+    return [...this.#entries.values()].filter(({ product }) => this.#filter.matches(product)).sort(newerFirst);
+  }
+
+  /**
+   * @param {string} id
+   * @returns {Product | undefined}
+   */
+  get(id) {
+    return this.#entries.get(id)?.product;
+  }
+
+  get filter() {
+    return this.#filter;
+  }
+
+  /** What is known and wanted is shown at once; what else is wanted comes with the list. */
+  set filter(filter) {
+    this.#filter = filter;
+    this.#changed();
   }
 
   /** @returns {number} how many products are known */
@@ -45,7 +71,7 @@ export class Catalogue {
    * Merge what an HTTP answer brings, and again every change that was heard while it was under way: the answer may be
    * older than they are, and must not bring back what they deleted.
    *
-   * @template {{items: Product[]}} Answer
+   * @template {{items: Product[], next_cursor?: string | null}} Answer
    * @param {() => Promise<Answer>} ask resolves with products as the API had them at some time during the call
    * @param {{replace?: boolean, fresh?: boolean, wanted?: () => boolean}} [how] `replace` forgets what was known
    *   before; `wanted` is asked when the answer is there, and false drops it
@@ -57,7 +83,7 @@ export class Catalogue {
     this.#recordings.add(recording);
     try {
       const answer = await ask();
-      if (wanted()) this.#take(answer.items, recording, { replace, fresh });
+      if (wanted()) this.#take(answer, recording, { replace, fresh });
       return answer;
     } finally {
       this.#recordings.delete(recording);
@@ -65,14 +91,15 @@ export class Catalogue {
   }
 
   /**
-   * @param {Product[]} products
+   * @param {{items: Product[], next_cursor?: string | null}} answer of a list, if it has a cursor
    * @param {Change[]} recording
    * @param {{replace: boolean, fresh: boolean}} how
    */
-  #take(products, recording, { replace, fresh }) {
+  #take({ items, next_cursor: cursor }, recording, { replace, fresh }) {
     const before = this.#entries;
     if (replace) this.#entries = new Map();
-    products.forEach((product) => this.#put(product, before.get(product.id)?.fresh ?? fresh));
+    if (cursor !== undefined) this.#reach = cursor ? (items.at(-1)?.id ?? BEYOND_ALL) : "";
+    items.forEach((product) => this.#put(product, before.get(product.id)?.fresh ?? fresh));
     recording.forEach((change) => this.#apply(change));
     this.#changed();
   }
@@ -81,7 +108,9 @@ export class Catalogue {
   #apply({ event, product }) {
     if (event === "product_deleted") this.#entries.delete(product.id);
     else if (event === "new_product") this.#put(product, true);
-    else this.#update(product);
+    else if (this.#entries.has(product.id)) this.#update(product);
+    // What a change has made wanted. What lies further back comes, as it is by then, with its page of the list.
+    else if (product.id >= this.#reach && this.#filter.matches(product)) this.#put(product, false);
   }
 
   /**
@@ -94,13 +123,11 @@ export class Catalogue {
     this.#entries.set(product.id, { product, fresh: known?.fresh ?? fresh });
   }
 
-  /** @param {Product} product */
+  /** @param {Product} product that is known */
   #update(product) {
-    const known = this.#entries.get(product.id);
-    // What is not listed yet comes, as it is by then, with its page of the list. The same version can have changed:
-    // other programs that write to the database do not count versions.
-    if (!known || known.product.version > product.version) return;
-    this.#entries.set(product.id, { ...known, product });
+    const known = /** @type {Entry} */ (this.#entries.get(product.id));
+    // The same version can have changed: other programs that write to the database do not count versions.
+    if (known.product.version <= product.version) this.#entries.set(product.id, { ...known, product });
   }
 }
 

@@ -4,7 +4,7 @@
  * @typedef {import("./live.js").Place} Place
  * @typedef {import("./said.js").Said} Said
  */
-import { clone, find } from "./dom.js";
+import { clone, find, template } from "./dom.js";
 
 const LINES = 50;
 /** How far above the end still counts as reading the end. */
@@ -12,23 +12,24 @@ const NEAR_END_PX = 40;
 
 export class Chat {
   #box;
+  #log;
   #lines;
-  #template;
+  #template = template("#chat-line");
   #input;
   #say;
   #busy = false;
 
   /**
-   * @param {HTMLElement} box
-   * @param {HTMLTemplateElement} template of a line
+   * @param {HTMLDetailsElement} box
    * @param {(text: string) => Promise<void>} say
    */
-  constructor(box, template, say) {
+  constructor(box, say) {
     this.#box = box;
+    this.#log = find(box, ".log");
     this.#lines = find(box, "ol");
-    this.#template = template;
     this.#input = /** @type {HTMLInputElement} */ (find(box, "input"));
     this.#say = say;
+    box.addEventListener("toggle", () => box.classList.remove("unread"));
     find(box, "form").addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
@@ -46,12 +47,13 @@ export class Chat {
 
   /** @param {Said} said */
   add(said) {
-    const list = this.#lines;
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END_PX;
-    list.append(this.#line(said));
-    while (list.children.length > LINES) list.firstElementChild?.remove();
+    const log = this.#log;
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX;
+    this.#lines.append(this.#line(said));
+    this.#box.classList.toggle("unread", !this.#box.open);
+    while (this.#lines.children.length > LINES) this.#lines.firstElementChild?.remove();
     // Who reads further up is left there.
-    if (atEnd || said.own) list.scrollTop = list.scrollHeight;
+    if (atEnd || said.own) log.scrollTop = log.scrollHeight;
   }
 
   async #submit() {

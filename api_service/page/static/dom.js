@@ -18,6 +18,19 @@ export function clone(template) {
 }
 
 /**
+ * @param {string} selector
+ * @returns {HTMLTemplateElement}
+ */
+export function template(selector) {
+  return /** @type {HTMLTemplateElement} */ (find(document, selector));
+}
+
+/** @returns {boolean} whether the reader wants nothing to move */
+export function isStill() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+/**
  * Let many calls before the next frame be one; a page that is not seen draws nothing.
  *
  * @param {() => void} draw

@@ -1,34 +1,59 @@
 /**
- * The form that adds a product.
+ * A form of a product's fields: says beside each what the API finds wrong with it.
  *
- * @typedef {import("./api.js").Draft} Draft
  * @typedef {import("./api.js").FieldError} FieldError
- * @typedef {import("./api.js").Product} Product
+ * @typedef {import("./draft.js").Typed} Typed
+ *
+ * @typedef {object} Words
+ * @property {string} failed such as "Not added"
+ * @property {string} again what to do once it is possible
+ * @property {string} unanswered what to do where it is not known whether it was done
  */
 import { Problem } from "./api.js";
-import { readDraft } from "./draft.js";
-import { SubmissionKeys } from "./idempotency.js";
+import { find } from "./dom.js";
 
 export class ProductForm {
   #form;
   #message;
-  #create;
-  #keys = new SubmissionKeys();
+  #words;
+  #send;
   #busy = false;
 
   /**
-   * @param {HTMLFormElement} form
-   * @param {HTMLElement} message
-   * @param {(draft: Draft, key: string) => Promise<Product>} create
+   * @param {HTMLFormElement} form its fields are put in here
+   * @param {HTMLTemplateElement} fields
+   * @param {Words} words
+   * @param {(typed: Typed) => Promise<string>} send resolves with what to say
    */
-  constructor(form, message, create) {
+  constructor(form, fields, words, send) {
     this.#form = form;
-    this.#message = message;
-    this.#create = create;
+    this.#message = find(form, ".message");
+    this.#words = words;
+    this.#send = send;
+    form.prepend(fields.content.cloneNode(true));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
     });
+  }
+
+  /** @returns {Typed} */
+  get typed() {
+    return /** @type {Typed} */ (Object.fromEntries(new FormData(this.#form)));
+  }
+
+  /** @param {Typed} typed */
+  fill(typed) {
+    for (const [name, value] of Object.entries(typed)) this.#input(name).value = value;
+  }
+
+  clear() {
+    this.#form.reset();
+    this.#clearErrors();
+  }
+
+  focus() {
+    this.#input("name").focus();
   }
 
   async #submit() {
@@ -36,9 +61,7 @@ export class ProductForm {
     this.#clearErrors();
     this.#setBusy(true);
     try {
-      const draft = readDraft(/** @type {Record<string, string>} */ (Object.fromEntries(new FormData(this.#form))));
-      const product = await this.#create(draft, this.#keys.for(draft));
-      this.#succeed(product);
+      this.#say(await this.#send(this.typed), "good");
     } catch (error) {
       this.#fail(/** @type {Error} */ (error));
     } finally {
@@ -46,20 +69,19 @@ export class ProductForm {
     }
   }
 
-  /** @param {Product} product */
-  #succeed(product) {
-    this.#keys.done();
-    this.#form.reset();
-    this.#say(`Added: ${product.name}`, "good");
-    this.#input("name")?.focus();
-  }
-
   /** @param {Error} error */
   #fail(error) {
     const errors = error instanceof Problem ? error.errors : [];
     const elsewhere = errors.filter((each) => !this.#markField(each));
-    this.#say(errors.length && !elsewhere.length ? "Not added: see the marked fields." : failure(error), "bad");
+    const isMarked = errors.length > 0 && elsewhere.length === 0;
+    this.#say(isMarked ? `${this.#words.failed}: see the marked fields.` : this.#reason(error), "bad");
     /** @type {HTMLElement | null} */ (this.#form.querySelector("[aria-invalid]"))?.focus();
+  }
+
+  /** @param {Error} error */
+  #reason(error) {
+    if (!(error instanceof Problem)) return `No answer from the server. ${this.#words.unanswered}`;
+    return error.isRefusal ? `${this.#words.failed} yet: sign in, then ${this.#words.again}.` : error.message;
   }
 
   /**
@@ -68,10 +90,26 @@ export class ProductForm {
    */
   #markField({ field, message }) {
     // One of several, as a tag is, is named "tags.0".
-    const input = this.#input(field.split(".")[0]);
-    if (!input) return false;
-    if (!input.hasAttribute("aria-invalid")) input.after(errorNote(input, message));
+    const name = field.split(".")[0];
+    if (!this.#form.elements.namedItem(name)) return false;
+    const input = this.#input(name);
+    if (!input.hasAttribute("aria-invalid")) this.#note(input, message);
     return true;
+  }
+
+  /**
+   * @param {HTMLInputElement} input
+   * @param {string} message
+   */
+  #note(input, message) {
+    const note = document.createElement("p");
+    note.id = `${this.#form.id}-${input.name}-error`;
+    note.className = "field-error";
+    note.textContent = message;
+    // Not in the label, whose text is the field's name.
+    input.closest(".field")?.append(note);
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", note.id);
   }
 
   #clearErrors() {
@@ -87,7 +125,7 @@ export class ProductForm {
   #setBusy(busy) {
     this.#busy = busy;
     // Not `disabled`: that would take the keyboard's focus away from the button.
-    this.#form.querySelector("[type=submit]")?.setAttribute("aria-disabled", String(busy));
+    find(this.#form, "[type=submit]").setAttribute("aria-disabled", String(busy));
   }
 
   /**
@@ -99,32 +137,8 @@ export class ProductForm {
     this.#message.dataset.tone = tone;
   }
 
-  /**
-   * @param {string} name
-   * @returns {HTMLElement | null}
-   */
+  /** @param {string} name */
   #input(name) {
-    const input = this.#form.elements.namedItem(name);
-    return input instanceof HTMLElement ? input : null;
+    return /** @type {HTMLInputElement} */ (this.#form.elements.namedItem(name));
   }
-}
-
-/**
- * @param {HTMLElement} input
- * @param {string} message
- */
-function errorNote(input, message) {
-  const note = document.createElement("p");
-  note.id = `${input.id}-error`;
-  note.className = "field-error";
-  note.textContent = message;
-  input.setAttribute("aria-invalid", "true");
-  input.setAttribute("aria-describedby", note.id);
-  return note;
-}
-
-/** @param {Error} error */
-function failure(error) {
-  if (error instanceof Problem) return error.message;
-  return "No answer from the server. Press again: the product will not be added twice.";
 }

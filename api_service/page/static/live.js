@@ -3,9 +3,11 @@
  *
  * @typedef {import("./api.js").Config} Config
  * @typedef {import("./api.js").Product} Product
- * @typedef {"connecting" | "live" | "reconnecting" | "away"} ConnectionState `away` = not wanted
+ * @typedef {"connecting" | "live" | "reconnecting" | "offline" | "away"} ConnectionState `offline` = this
+ *   device has no network; `away` = not wanted
  * @typedef {{node: string, position: string | null, recovered: boolean, replayed: number}} Welcome
- * @typedef {{event: string, product: Product, seq: number, time: string}} Heard
+ * @typedef {{event: string, product: Product, seq: number, time: string, node: string, latencyMs: number | null}} Heard
+ *   `node` = by which emitter; `latencyMs` null = it was missed and caught up with, or it cannot be told
  * @typedef {{guest: string, node: string}} Place what we are called without a name, and on which emitter we are
  * @typedef {{status: number, detail: string}} Refusal 401 = of a bad token, or of none; 403 = of one that lacks a scope
  * @typedef {import("./said.js").Said} Said
@@ -21,6 +23,7 @@
  * @property {(seconds: number) => void} onExpiring the token is at its end
  * @property {() => void} onExpired it is not ours any more
  */
+import { latencyOf } from "./latency.js";
 import { LOBBY, SAID, guestName, readSaid } from "./said.js";
 import { io } from "./vendor/socket.io.esm.min.js";
 
@@ -34,6 +37,8 @@ export class Live {
   #listener;
   #wasWelcome = false;
   #node = "";
+  /** Up to here events are missed ones. */
+  #caughtUpAt = 0;
   /** @type {((refusal: Refusal | null) => void) | null} told how a connection that was asked for goes */
   #arrived = null;
   #comeBack = 0;
@@ -56,6 +61,7 @@ export class Live {
     this.#followEvents();
     this.#followLobby();
     this.#followToken();
+    addEventListener("online", () => this.#hurry());
   }
 
   /**
@@ -65,7 +71,7 @@ export class Live {
    */
   comeAnew() {
     this.#hangUp();
-    this.#listener.onState(this.#wasWelcome ? "reconnecting" : "connecting");
+    this.#sayNotLive();
     return new Promise((resolve) => {
       this.#arrived = resolve;
       this.#socket.connect();
@@ -111,6 +117,7 @@ export class Live {
     socket.on("welcome", (/** @type {Welcome} */ welcome) => {
       this.#wasWelcome = true;
       this.#node = welcome.node;
+      this.#caughtUpAt = Number(welcome.position?.split(":").at(-1) ?? 0);
       this.#arrive(null);
       this.#listener.onState("live");
       this.#listener.onWelcome({ ...welcome, recovered: socket.recovered && welcome.recovered });
@@ -126,9 +133,22 @@ export class Live {
 
   #lost() {
     this.#arrive(null);
-    this.#listener.onState(this.#wasWelcome ? "reconnecting" : "connecting");
+    this.#sayNotLive();
     // The stock client leaves it at that when the server itself says no, or goodbye.
     if (!this.#socket.active) this.#comeBack = setTimeout(() => this.#socket.connect(), COME_BACK_MS);
+  }
+
+  #sayNotLive() {
+    if (navigator.onLine) this.#listener.onState(this.#wasWelcome ? "reconnecting" : "connecting");
+    else this.#listener.onState("offline");
+  }
+
+  /** The network is back: the next try need not wait. */
+  #hurry() {
+    if (!this.#socket.active || this.#socket.connected) return;
+    this.#socket.disconnect();
+    this.#sayNotLive();
+    this.#socket.connect();
   }
 
   #hangUp() {
@@ -151,7 +171,9 @@ export class Live {
   #followEvents() {
     for (const event of EVENTS) {
       this.#socket.on(event, (product, meta) => {
-        this.#listener.onHeard({ event, product, seq: meta.seq, time: meta.time });
+        const { seq, time } = meta;
+        const latencyMs = seq > this.#caughtUpAt ? latencyOf(time, Date.now()) : null;
+        this.#listener.onHeard({ event, product, seq, time, latencyMs, node: this.#node });
       });
     }
     this.#socket.on("resync", this.#listener.onResync);

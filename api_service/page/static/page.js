@@ -1,49 +1,73 @@
 /** The live catalogue: what is shown, what is asked, what is heard, wired together. */
 import { Activity } from "./activity.js";
+import { Adding } from "./adding.js";
 import { Announcer } from "./announcer.js";
 import { Problem, ProductApi } from "./api.js";
 import { Cards } from "./cards.js";
 import { Catalogue } from "./catalogue.js";
 import { Chat } from "./chat.js";
+import { Deletion } from "./deletion.js";
 import { find, oncePerFrame } from "./dom.js";
-import { ProductForm } from "./form.js";
+import { Editor } from "./editor.js";
 import { Identity } from "./identity.js";
 import { Live } from "./live.js";
 import { Pages } from "./pages.js";
+import { Pulse } from "./pulse.js";
 import { retryDelayMs, sleep } from "./retry.js";
+import { Search } from "./search.js";
 import { Session, tabStorage } from "./session.js";
 import { SignIn } from "./signin.js";
 import { Status } from "./status.js";
+import { Toast } from "./toast.js";
+import { Writer } from "./writer.js";
 
 /** How many products may come by themselves before the list starts again: a page left open must not grow for ever. */
 const MOST_FRESH = 500;
+/** So many come without being asked for, while somebody looks. */
+const UNASKED = 1_000;
 /** A list that is not live is better than none. */
 const WITHOUT_EMITTER_MS = 2_000;
 
 const status = new Status(document);
 const announcer = new Announcer(find(document, "#announcement"));
-const activity = new Activity(find(document, "#activity"), template("#activity-line"), find(document, "#quiet"));
-const cards = new Cards(find(document, "#products"), template("#card"));
+const activity = new Activity(find(document, "#activity"), find(document, "#quiet"));
+const toast = new Toast(find(document, "#toast"));
+const pulse = new Pulse();
 const catalogue = new Catalogue(oncePerFrame(showCatalogue));
 const session = new Session(tabStorage());
 const api = new ProductApi((replica) => status.servedBy(replica), () => session.token);
-const pages = new Pages(api, catalogue, showListState);
+const pages = new Pages(api, catalogue, showListState, () => !document.hidden && catalogue.count < UNASKED);
+const writer = new Writer(api, catalogue, {
+  onDone: (change, replica) => activity.takenBy(change, replica),
+  onRefused: (problem) => identity?.changeRefused(problem),
+});
+const editor = new Editor(writer, (said) => toast.say(said));
+const deletion = new Deletion(writer, (said) => toast.say(said));
+const cards = new Cards(find(document, "#products"), {
+  edit: (card, product) => editor.open(card, product),
+  remove: (card, product) => deletion.ask(card, product),
+});
+const search = new Search(document, (filter) => {
+  catalogue.filter = filter;
+  void pages.reload().then(() => announcer.say(shownText(catalogue.newestFirst().length) || "Nothing found"));
+});
 /** @type {Identity | null} null = it is not known yet what takes a token */
 let identity = null;
 let loadAnyway = 0;
 
-new ProductForm(
-  /** @type {HTMLFormElement} */ (find(document, "#product-form")),
-  find(document, "#form-message"),
-  createProduct,
-);
+new Adding(document, writer);
 find(document, "#more").addEventListener("click", () => pages.more());
-/** @type {HTMLDetailsElement} */ (find(document, "#add")).open = matchMedia("(min-width: 60rem)").matches;
+find(document, "#empty button").addEventListener("click", () => search.clear());
+openPanels(matchMedia("(min-width: 60rem)").matches);
 start(await config());
+// Not needed for the first paint.
+const { Charts } = await import("./charts.js");
+new Charts(document, pulse);
 
 /** @param {import("./api.js").Config} config */
 function start(config) {
-  const chat = new Chat(find(document, "#chat"), template("#chat-line"), (text) => live.say(text));
+  const box = /** @type {HTMLDetailsElement} */ (find(document, "#chat"));
+  const chat = new Chat(box, (text) => live.say(text));
   const listener = {
     onState,
     onWelcome,
@@ -72,21 +96,27 @@ async function config() {
   }
 }
 
+/** @param {boolean} open as there is room for them */
+function openPanels(open) {
+  document.querySelectorAll("details").forEach((panel) => (panel.open = open));
+}
+
 /** @param {import("./live.js").ConnectionState} state */
 function onState(state) {
   status.connection(state);
-  if (state === "connecting" || state === "reconnecting") {
+  if (state !== "live" && state !== "away") {
     if (!pages.loaded) loadAnyway ||= setTimeout(() => pages.reload(), WITHOUT_EMITTER_MS);
     return;
   }
   clearTimeout(loadAnyway);
   loadAnyway = 0;
-  if (state === "away" && !pages.loaded) find(document, "#list-message").textContent = "";
+  if (state === "away" && !pages.loaded) showLoaded();
 }
 
 /** @param {import("./live.js").Welcome} welcome */
 function onWelcome(welcome) {
-  status.welcomed(welcome);
+  const note = status.welcomed(welcome);
+  if (note) activity.note(note);
   // Asked for only now that events are heard: between the list and the first event nothing can get lost.
   if (!welcome.recovered || !pages.loaded) void pages.reload();
 }
@@ -94,27 +124,12 @@ function onWelcome(welcome) {
 /** @param {import("./live.js").Heard} heard */
 function onHeard(heard) {
   activity.add(heard);
+  pulse.beat(Date.now(), heard.latencyMs);
   catalogue.apply(heard);
   if (heard.event !== "new_product") return;
   status.heardNewProduct();
   announcer.announce(heard.product.name);
   if (catalogue.freshCount > MOST_FRESH && !pages.loading) void pages.reload();
-}
-
-/**
- * @param {import("./api.js").Draft} draft
- * @param {string} key
- */
-async function createProduct(draft, key) {
-  try {
-    // Shown from the answer as well: the emitter may be away.
-    const { items } = await catalogue.merge(async () => ({ items: [await api.create(draft, key)] }), { fresh: true });
-    return items[0];
-  } catch (error) {
-    if (!(error instanceof Problem && error.isRefusal)) throw error;
-    identity?.changeRefused(error);
-    throw new Problem(error.status, "Not added yet: sign in, then press Add product again.", []);
-  }
 }
 
 function signOut() {
@@ -126,8 +141,25 @@ function signOut() {
 function showCatalogue() {
   const entries = catalogue.newestFirst();
   cards.show(entries);
-  find(document, "#empty").hidden = entries.length > 0;
-  find(document, "#shown").textContent = entries.length ? `${entries.length.toLocaleString()} shown` : "";
+  search.learn(entries);
+  find(document, "#shown").textContent = shownText(entries.length);
+  showEmpty(entries.length === 0 && pages.loaded);
+  find(document, "#skeletons").hidden ||= entries.length > 0;
+}
+
+/** @param {number} count */
+function shownText(count) {
+  return count ? `${count.toLocaleString()} shown` : "";
+}
+
+/** @param {boolean} isEmpty */
+function showEmpty(isEmpty) {
+  const { isOpen } = catalogue.filter;
+  find(document, "#empty").hidden = !isEmpty;
+  find(document, "#empty button").hidden = isOpen;
+  find(document, "#empty p").textContent = isOpen
+    ? "No products yet. Add the first one, and see it appear on every open page."
+    : "No product matches. One that does will appear here as it is made.";
 }
 
 /** @param {import("./pages.js").ListState} state */
@@ -135,14 +167,16 @@ function showListState({ loading, more, error }) {
   const button = find(document, "#more");
   button.hidden = !more;
   button.setAttribute("aria-disabled", String(loading));
+  find(document, "#products").setAttribute("aria-busy", String(loading));
   if (loading) return;
+  showLoaded();
   if (error instanceof Problem && error.isRefusal) identity?.refused(error);
   const message = find(document, "#list-message");
   message.dataset.tone = error ? "bad" : "";
   message.textContent = error ? `The list could not be loaded: ${error.message}` : "";
 }
 
-/** @param {string} selector */
-function template(selector) {
-  return /** @type {HTMLTemplateElement} */ (find(document, selector));
+function showLoaded() {
+  find(document, "#skeletons").hidden = true;
+  find(document, "#list-message").textContent = "";
 }

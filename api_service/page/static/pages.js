@@ -8,10 +8,16 @@
 import { Problem } from "./api.js";
 import { retryDelayMs, sleep } from "./retry.js";
 
+/** The first page is small, so that something is seen soon. */
+const FIRST_PAGE = 24;
+/** The most that the API gives at once. */
+const PAGE = 200;
+
 export class Pages {
   #api;
   #catalogue;
   #show;
+  #goesOn;
   /** @type {string | null} */
   #cursor = null;
   /** Counts the reloads: an answer to a call that was made before the newest reload is dropped. */
@@ -23,11 +29,13 @@ export class Pages {
    * @param {ProductApi} api
    * @param {Catalogue} catalogue
    * @param {(state: ListState) => void} show
+   * @param {() => boolean} goesOn asked after each page: whether the next one is to come without being asked for
    */
-  constructor(api, catalogue, show) {
+  constructor(api, catalogue, show, goesOn = () => false) {
     this.#api = api;
     this.#catalogue = catalogue;
     this.#show = show;
+    this.#goesOn = goesOn;
   }
 
   get loading() {
@@ -43,10 +51,19 @@ export class Pages {
   async reload() {
     const generation = ++this.#generation;
     this.#loaded = false;
+    this.#cursor = null;
     for (let attempt = 0; generation === this.#generation; attempt += 1) {
       const error = await this.#load(null);
-      if (!error || (error instanceof Problem && error.isRefusal)) return;
+      if (!error) return this.#goOn(generation);
+      if (error instanceof Problem && error.isRefusal) return;
       await sleep(retryDelayMs(attempt));
+    }
+  }
+
+  /** @param {number} generation */
+  async #goOn(generation) {
+    while (generation === this.#generation && this.#cursor && this.#goesOn()) {
+      if (await this.#load(this.#cursor)) return;
     }
   }
 
@@ -67,7 +84,9 @@ export class Pages {
     const wanted = () => generation === this.#generation;
     this.#report(true);
     try {
-      const page = await this.#catalogue.merge(() => this.#api.list(cursor), { replace: !cursor, wanted });
+      const { query } = this.#catalogue.filter;
+      const list = () => this.#api.list(query, cursor, cursor ? PAGE : FIRST_PAGE);
+      const page = await this.#catalogue.merge(list, { replace: !cursor, wanted });
       if (wanted()) {
         this.#cursor = page.next_cursor;
         this.#loaded = true;

@@ -11,6 +11,7 @@ const STATES = {
   connecting: { title: "Connecting", note: "" },
   live: { title: "Live", note: "" },
   reconnecting: { title: "Reconnecting", note: "Will catch up by itself" },
+  offline: { title: "Offline", note: "Will catch up by itself" },
   away: { title: "Not connected", note: "" },
 };
 
@@ -22,7 +23,8 @@ export class Status {
   #emitter;
   #heard;
   #count = 0;
-  #wasAway = false;
+  /** When the connection was lost; 0 = it was not. */
+  #lostAt = 0;
 
   /** @param {ParentNode} page */
   constructor(page) {
@@ -35,14 +37,21 @@ export class Status {
   /** @param {ConnectionState} state */
   connection(state) {
     this.#connection.dataset.state = state;
-    this.#wasAway ||= state === "reconnecting";
+    if (state === "reconnecting" || state === "offline") this.#lostAt ||= Date.now();
     this.#say(STATES[state].title, STATES[state].note);
   }
 
-  /** @param {Welcome} welcome */
+  /**
+   * @param {Welcome} welcome
+   * @returns {string} what became of what was missed; empty = nothing was
+   */
   welcomed(welcome) {
     this.#emitter.textContent = welcome.node;
-    if (this.#wasAway) this.#say(STATES.live.title, caughtUp(welcome));
+    if (!this.#lostAt) return "";
+    const note = caughtUp(welcome, Date.now() - this.#lostAt);
+    this.#lostAt = 0;
+    this.#say(STATES.live.title, note);
+    return note;
   }
 
   /** @param {string} replica */
@@ -65,8 +74,12 @@ export class Status {
   }
 }
 
-/** @param {Welcome} welcome */
-function caughtUp({ recovered, replayed }) {
-  if (!recovered) return "Back after a gap, list reloaded";
-  return replayed ? `Back, ${counts.format(replayed)} missed changes caught up` : "Back, nothing was missed";
+/**
+ * @param {Welcome} welcome
+ * @param {number} awayMs
+ */
+function caughtUp({ recovered, replayed }, awayMs) {
+  const back = `Back after ${Math.ceil(awayMs / 1000)} s`;
+  if (!recovered) return `${back}: list read anew`;
+  return `${back}: ${replayed ? `${counts.format(replayed)} missed changes caught up` : "nothing was missed"}`;
 }

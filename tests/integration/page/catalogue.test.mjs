@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Catalogue } from "../../../api_service/page/static/catalogue.js";
+import { Filter } from "../../../api_service/page/static/filter.js";
 import { created, deferred, deleted, page, product, updated } from "./products.mjs";
 
 const [a, b, c] = [product(1), product(2), product(3)];
@@ -51,10 +52,32 @@ test("a product that is heard of twice is the same entry: nothing is drawn again
   assert.equal(catalogue.newestFirst()[0], before);
 });
 
-test("an update of a product that is not listed yet adds nothing", async () => {
-  const catalogue = await listed(b);
+test("an update of a product further back than the list has come adds nothing", async () => {
+  const catalogue = new Catalogue();
+  await catalogue.merge(async () => ({ items: [b], next_cursor: "older" }));
   catalogue.apply(updated(product(1, 2)));
   assert.deepEqual(shown(catalogue), [b]);
+});
+
+test("only what is wanted is shown, also of what is heard; the rest is there again without a list", async () => {
+  const [lamp, chair] = [product(1, 1, { category: "light" }), product(2, 1, { category: "furniture" })];
+  const catalogue = await listed(chair, lamp);
+  catalogue.filter = new Filter("", "light");
+  catalogue.apply(created(product(3, 1, { category: "furniture" })));
+  catalogue.apply(created(product(4, 1, { category: "light" })));
+  assert.deepEqual(shown(catalogue).map(({ id }) => Number(id)), [4, 1]);
+  catalogue.filter = new Filter();
+  assert.deepEqual(shown(catalogue).map(({ id }) => Number(id)), [4, 3, 2, 1]);
+});
+
+test("what a change makes wanted comes in, and what it makes unwanted goes", async () => {
+  const catalogue = new Catalogue();
+  catalogue.filter = new Filter("", "light");
+  await catalogue.merge(async () => page(product(1, 1, { category: "light" })), { replace: true });
+  catalogue.apply(updated(product(2, 5, { category: "light" })));
+  catalogue.apply(updated(product(3, 5, { category: "other" })));
+  catalogue.apply(updated(product(1, 2, { category: "other" })));
+  assert.deepEqual(catalogue.newestFirst(), [{ product: product(2, 5, { category: "light" }), fresh: false }]);
 });
 
 test("what is deleted goes, also when only its id is told", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readDraft } from "../../../api_service/page/static/draft.js";
+import { readChanges, readDraft } from "../../../api_service/page/static/draft.js";
 import { SubmissionKeys, randomKey } from "../../../api_service/page/static/idempotency.js";
 import { formatPrice } from "../../../api_service/page/static/price.js";
 
@@ -25,6 +25,16 @@ test("a stock that is no number is sent as it was typed, for the API to refuse",
   assert.equal(readDraft({ stock: "three" }).stock, "three");
   assert.equal(readDraft({ stock: "-1" }).stock, -1);
   assert.equal(readDraft({ stock: "99999999999999999999" }).stock, "99999999999999999999");
+});
+
+test("a change is what differs from what stood there, and what was emptied is emptied", () => {
+  const before = { name: "Lamp", price: "1", currency: "EUR", category: "light", tags: "a, b", stock: "3" };
+  assert.deepEqual(readChanges(before, before), {});
+  assert.deepEqual(readChanges(before, { ...before, name: " Lamp ", tags: "a,b", currency: "eur" }), {});
+  const emptied = { ...before, price: "2", tags: "", stock: "", description: "" };
+  const left = { price: "2", tags: [], stock: null, description: "" };
+  assert.deepEqual(readChanges({ ...before, description: "x" }, emptied), left);
+  assert.deepEqual(readChanges(before, { ...before, name: "", stock: "many" }), { name: "", stock: "many" });
 });
 
 test("a submission keeps its key until it is stored or its content changes", () => {

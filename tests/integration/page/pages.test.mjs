@@ -3,6 +3,7 @@ import { beforeEach, mock, test } from "node:test";
 
 import { Problem } from "../../../api_service/page/static/api.js";
 import { Catalogue } from "../../../api_service/page/static/catalogue.js";
+import { Filter } from "../../../api_service/page/static/filter.js";
 import { Pages } from "../../../api_service/page/static/pages.js";
 import { retryDelayMs } from "../../../api_service/page/static/retry.js";
 import { created, deferred, product } from "./products.mjs";
@@ -13,8 +14,8 @@ const [a, b, c, d] = [1, 2, 3, 4].map((number) => product(number));
 class Api {
   calls = [];
 
-  list(cursor) {
-    const call = { cursor, ...deferred() };
+  list(filter, cursor, limit) {
+    const call = { filter, cursor, limit, ...deferred() };
     this.calls.push(call);
     return call.promise;
   }
@@ -144,6 +145,33 @@ test("a list that is refused is not asked for again until somebody signs in", as
   assert.equal(states.at(-1).error.isRefusal, true);
   await reloaded([a], null);
   assert.equal(pages.loaded, true);
+});
+
+test("older pages come by themselves as long as they are wanted, large ones after a small one", async () => {
+  pages = new Pages(api, catalogue, (state) => states.push(state), () => catalogue.count < 3);
+  void pages.reload();
+  for (const [item, next_cursor] of [[d, "1"], [c, "2"]]) {
+    api.calls.at(-1).resolve({ items: [item], next_cursor });
+    await settled();
+  }
+  assert.deepEqual([states.at(-1).loading, api.calls.length], [true, 3]);
+  api.calls[2].resolve({ items: [b], next_cursor: "3" });
+  await settled();
+  assert.deepEqual([shown(), states.at(-1).loading, states.at(-1).more], [[d, c, b], false, true]);
+  assert.deepEqual(api.calls.map(({ limit }) => limit), [24, 200, 200]);
+});
+
+test("what is wanted is asked for, and an answer to what was wanted before is dropped", async () => {
+  await reloaded([d], "older");
+  const before = pages.reload();
+  catalogue.filter = new Filter("lamp", "kitchen");
+  const now = pages.reload();
+  api.calls[2].resolve({ items: [product(2, 1, { name: "lamp", category: "kitchen" })], next_cursor: null });
+  api.calls[1].resolve({ items: [d, c], next_cursor: "stale" });
+  await Promise.all([before, now]);
+  assert.deepEqual(api.calls.map(({ filter }) => filter), [{}, {}, { q: "lamp", category: "kitchen" }]);
+  assert.equal(catalogue.count, 1);
+  assert.equal(states.at(-1).more, false);
 });
 
 /** Let every promise that is ready run on; setImmediate is not one of the mocked timers. */
