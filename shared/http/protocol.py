@@ -26,7 +26,7 @@ _HEAD_TOO_LARGE = Refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     f"a request has at most {MAX_HEADERS} header fields, and its head at most {MAX_HEAD_BYTES} bytes",
 )
-_TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "there are too many connections: try again", retry_after_s=1)
+TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "there are too many connections: try again", retry_after_s=1)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -194,7 +194,7 @@ class HttpProtocol(HttpToolsProtocol):
         metrics.limited.labels("http_connections").inc()
         longest = self._all.waiting.first
         if longest is None or longest is self:
-            self.refusal = _TOO_MANY
+            self.refusal = TOO_MANY
         else:
             longest.give_up()
 

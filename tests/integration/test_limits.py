@@ -209,7 +209,8 @@ async def test_nobody_is_counted_who_has_gone(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_connections_that_are_no_clients_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever opens them and asks for nothing makes room for who does; clients keep theirs."""
-    monkeypatch.setattr(http, "SPARE_CONNECTIONS", 10)
+    monkeypatch.setattr(http, "SPARE_CONNECTIONS", 5)
+    monkeypatch.setattr(http, "RESERVED_CONNECTIONS", 5)
     async with running(max_connections=1) as emitter, client_of(emitter) as client:
         before = limited("http_connections")
         host, port = emitter.address.split(":")

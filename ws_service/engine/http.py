@@ -11,8 +11,10 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from shared.emitter_api import EVENTS_PATH, POSITION_PATH
 from shared.http.connections import Connections
-from shared.http.protocol import HttpProtocol
+from shared.http.protocol import TOO_MANY, HttpProtocol
+from shared.metrics import limited
 from ws_service.engine.frames import FrameProtocol, silent
 from ws_service.engine.requests import EngineRequest, Refused
 from ws_service.settings import Settings
@@ -21,6 +23,10 @@ _SWITCHING_PROTOCOLS = 101
 
 # Beside those of the clients: for calls, probes, and those that are about to become clients.
 SPARE_CONNECTIONS = 1_000
+
+# And beside those, for the calls without which a full emitter would be taken for dead, or hear nothing more.
+RESERVED_CONNECTIONS = 100
+_RESERVED = {path.encode() for path in ("/livez", "/readyz", "/metrics", EVENTS_PATH, POSITION_PATH)}
 
 CONNECTION = "storecast.connection"
 """The extension of the ASGI scope by which a response without end can cut off a client that does not read it."""
@@ -42,7 +48,9 @@ class EmitterConnections(Connections):
     """The HTTP connections of an emitter, and where they may lead."""
 
     def __init__(self, settings: Settings, endpoints: Mapping[str, Endpoint]) -> None:
-        super().__init__(settings.max_connections + SPARE_CONNECTIONS, settings.request_timeout_ms / 1000)
+        # How many may be in use at a time: by clients, or for a request that is being answered.
+        self.most_in_use = settings.max_connections + SPARE_CONNECTIONS
+        super().__init__(self.most_in_use + RESERVED_CONNECTIONS, settings.request_timeout_ms / 1000)
         # By their paths, without a slash at the end.
         self.endpoints = endpoints
 
@@ -53,11 +61,23 @@ class EmitterProtocol(HttpProtocol):
     def __init__(self, connections: EmitterConnections, **arguments: Any) -> None:
         super().__init__(connections, **arguments)
         self._endpoints = connections.endpoints
+        self._most_in_use = connections.most_in_use
 
     def on_message_begin(self) -> None:
         """Give the request what a response without end needs."""
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: {"abort": self.transport.abort}}
+
+    def on_headers_complete(self) -> None:
+        """Have the head of the request. Beyond what may be in use, only those are answered that have places reserved.
+
+        What a connection is for is not known earlier. Those that have not said it yet wait, and make room for others.
+        """
+        in_use = len(self.connections) - len(self._all.waiting)
+        if in_use >= self._most_in_use and self.url.partition(b"?")[0] not in _RESERVED:
+            limited.labels("http_connections").inc()
+            self.refusal = TOO_MANY
+        super().on_headers_complete()
 
     def upgrade(self, early: bytes) -> None:
         """Shake hands and hand the connection over; or refuse, and end it. `early` came behind the handshake."""
