@@ -49,6 +49,7 @@ for _limit in (
     "fields",
     "flood",
     "handshakes",
+    "message_time",
     "messages",
     "payload",
     "refusals",

@@ -27,8 +27,29 @@ class Malformed(Exception):
     """A message that is no Socket.IO packet."""
 
 
+class Incomplete:
+    """A packet whose attachments have not all come, and how much it takes until now."""
+
+    def __init__(self, packet: Packet, size: int) -> None:
+        self.packet = packet
+        self.size = size
+
+    def attach(self, attachment: bytes) -> bool:
+        """Add an attachment; return whether the packet is complete now."""
+        packet = self.packet
+        packet.attachments.append(attachment)
+        self.size += len(attachment)
+        if len(packet.attachments) < packet.attachment_count:
+            return False
+        try:
+            packet.data = _with(packet.data, packet.attachments)
+        except RecursionError:
+            raise Malformed("nested too deeply") from None
+        return True
+
+
 def decode(text: str) -> Packet:
-    """Read a packet. One with binary attachments is not complete without them: `attach`."""
+    """Read a packet. One with binary attachments is not complete without them: `Incomplete`."""
     match = _PACKET.fullmatch(text)
     if match is None:
         raise Malformed(text[:100])
@@ -50,18 +71,6 @@ def decode(text: str) -> Packet:
     if not _is_valid(decoded.packet_type, decoded.data, has_data=bool(data)):
         raise Malformed(text[:100])
     return decoded
-
-
-def attach(incomplete: Packet, attachment: bytes) -> bool:
-    """Add an attachment; return whether the packet is complete now."""
-    incomplete.attachments.append(attachment)
-    if len(incomplete.attachments) < incomplete.attachment_count:
-        return False
-    try:
-        incomplete.data = _with(incomplete.data, incomplete.attachments)
-    except RecursionError:
-        raise Malformed("nested too deeply") from None
-    return True
 
 
 def _is_valid(kind: int, data: Any, *, has_data: bool) -> bool:

@@ -9,11 +9,12 @@ from socketio import packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import Packet
 
+from shared.deadlines import Deadlines
 from shared.metrics import limited
 from shared.problems import problem
 from shared.rates.rate import rate
 from ws_service.engine import json
-from ws_service.engine.decoder import Malformed, attach, decode
+from ws_service.engine.decoder import Incomplete, Malformed, decode
 from ws_service.engine.engine import Engine
 from ws_service.engine.packets import encode_ack, encode_connect, encode_connect_error
 from ws_service.engine.session import Session
@@ -69,7 +70,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         self._hooks = hooks
         self._clients: dict[str, Session] = {}
         # Packets whose binary attachments have not come yet.
-        self._incomplete: dict[Session, Packet] = {}
+        self._incomplete: dict[Session, Incomplete] = {}
+        self._to_complete = Deadlines[Session](settings.request_timeout_ms / 1000, self._give_up)
+        self._request_s = settings.request_timeout_ms / 1000
+        self._max_payload = settings.max_payload_bytes
         self._most_requests = settings.client_messages_per_second
         self._requests = rate("requests", self._most_requests)
         # Each answer that refuses one costs, too: who goes on regardless is sent away.
@@ -93,7 +97,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
 
     def closed(self, session: Session) -> None:
         """Forget a session's client."""
-        self._incomplete.pop(session, None)
+        self._forget_incomplete(session)
         self._disconnect(session)
 
     def _complete(self, session: Session, message: str | bytes) -> Packet | None:
@@ -101,16 +105,32 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         if isinstance(message, str):
             if incomplete:
                 raise Malformed("text where an attachment belongs")
-            incomplete = decode(message)
-            if incomplete.attachment_count:
-                self._incomplete[session] = incomplete
-                return None
-            return incomplete
+            packet = decode(message)
+            if not packet.attachment_count:
+                return packet
+            self._incomplete[session] = Incomplete(packet, len(message))
+            self._to_complete.add(session)
+            return None
         if incomplete is None:
             raise Malformed("an attachment of nothing")
-        if not attach(incomplete, message):
+        is_complete = incomplete.attach(message)
+        if incomplete.size > self._max_payload:
+            limited.labels("payload").inc()
+            detail = f"a message has at most {self._max_payload} bytes with its attachments"
+            session.close(at_once=True, why=detail)
             return None
-        return self._incomplete.pop(session)
+        if not is_complete:
+            return None
+        self._forget_incomplete(session)
+        return incomplete.packet
+
+    def _give_up(self, session: Session) -> None:
+        limited.labels("message_time").inc()
+        session.close(at_once=True, why=f"a message has to come within {self._request_s:g} s")
+
+    def _forget_incomplete(self, session: Session) -> None:
+        if self._incomplete.pop(session, None):
+            self._to_complete.discard(session)
 
     async def _take(self, session: Session, taken: Packet) -> None:
         is_connected = session.client is not None and taken.namespace == _ROOT
