@@ -51,6 +51,7 @@ for _limit in (
     "handshakes",
     "message_time",
     "messages",
+    "packets",
     "payload",
     "refusals",
     "topics",

@@ -82,6 +82,11 @@ class Stubborn:
         """Send a ping of the websocket protocol, as large as it may be."""
         self._writer.write(Frame(Opcode.PING, b"x" * 125).serialize(mask=True))
 
+    async def drain(self) -> None:
+        """Wait until what was sent has left."""
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
+
     def close(self) -> None:
         """Go away."""
         self._writer.transport.abort()
@@ -145,20 +150,20 @@ async def test_who_does_not_poll_is_cut_off(emitter: Emitter) -> None:
     assert (await emitter.http.get(f"{POLLING}&sid={opened['sid']}")).status_code == 400
 
 
-async def test_a_flood_of_pings_from_who_does_not_read_ends_it(emitter: Emitter) -> None:
+async def test_a_flood_of_pings_from_who_does_not_read_ends_it(patient: Emitter) -> None:
     """The answers to a client's own pings are bounded as well."""
     before = cut_off()
-    stubborn = await Stubborn.connected(emitter)
+    stubborn = await Stubborn.connected(patient)
 
     async def flood() -> None:
         while cut_off() == before:
             for _ in range(1_000):
                 stubborn.ping()
-            await asyncio.sleep(0)
+            await stubborn.drain()
 
     await asyncio.wait_for(flood(), 30)
     stubborn.close()
-    await eventually(lambda: not emitter.hub.subscriptions.everyone(), message="it is gone")
+    await eventually(lambda: not patient.hub.subscriptions.everyone(), message="it is gone")
 
 
 async def test_more_messages_than_may_wait_are_all_answered_in_order(patient: Emitter) -> None:
@@ -233,25 +238,41 @@ async def test_no_client_brings_a_traceback_into_the_log(emitter: Emitter, capfd
     assert "Traceback" not in capfd.readouterr().err
 
 
-async def test_the_loop_is_not_held_up_by_thousands_of_small_frames(emitter: Emitter) -> None:
-    """What one client sends at once is read a little a turn: a probe is answered in between."""
-    stubborn = await Stubborn.connected(emitter)
+@pytest.mark.parametrize("frame", [Frame(Opcode.TEXT, b"3"), Frame(Opcode.TEXT, b"430[]"), Frame(Opcode.PING, b"")])
+async def test_the_loop_is_not_held_up_by_thousands_of_small_frames(patient: Emitter, frame: Frame) -> None:
+    """What one client sends at once is dealt with a little a turn: a probe is answered in between."""
+    stubborn = await Stubborn.connected(patient)
     last = Frame(Opcode.TEXT, b'427["nothing"]').serialize(mask=True)
-    stubborn.send_raw(Frame(Opcode.TEXT, b"3").serialize(mask=True) * 200_000 + last)
+    stubborn.send_raw(frame.serialize(mask=True) * 20_000 + last)
     answered = asyncio.create_task(stubborn.until(b"437["))
+    probes = await _probes_until(patient, answered)
+    stubborn.close()
+    # One, or two, where all is dealt with in one turn.
+    assert probes > 10
+
+
+@pytest.mark.parametrize("packet", ["3", "430[]"])
+async def test_the_loop_is_not_held_up_by_a_request_of_thousands_of_packets(patient: Emitter, packet: str) -> None:
+    """The same for a client that polls."""
+    opened = json.loads((await patient.http.get(POLLING)).text[1:])
+    body = "\x1e".join(["40", *[packet] * 15_000])
+    answered = asyncio.create_task(patient.public.post(f"{POLLING}&sid={opened['sid']}", content=body))
+    assert await _probes_until(patient, answered) > 10
+    assert answered.result().text == "ok"
+
+
+async def _probes_until(emitter: Emitter, answered: asyncio.Task[Any]) -> int:
     probes = 0
     while not answered.done():
         assert (await emitter.http.get("/livez")).status_code == 200
         probes += 1
     await answered
-    stubborn.close()
-    # One, or two, where all is read in one turn.
-    assert probes > 4
+    return probes
 
 
-async def test_a_message_in_countless_empty_pieces_takes_no_memory(emitter: Emitter) -> None:
+async def test_a_message_in_countless_empty_pieces_takes_no_memory(patient: Emitter) -> None:
     """Fragments are put together as they come, so that a million empty ones are nothing."""
-    stubborn = await Stubborn.connected(emitter)
+    stubborn = await Stubborn.connected(patient)
     empty = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True)
     stubborn.send_raw(Frame(Opcode.TEXT, b"4", fin=False).serialize(mask=True) + empty * 20_000)
     stubborn.send_raw(Frame(Opcode.CONT, b'27["nothing"]').serialize(mask=True))

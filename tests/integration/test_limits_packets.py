@@ -1,14 +1,34 @@
-"""In how many pieces a client may send a message: what it is told, and what is counted."""
+"""How much a client may send of what is no request, and in how many pieces: what it is told, and what is counted."""
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
 
 from tests.integration.emitter import Emitter
 from tests.limits import limited
+from tests.waiting import eventually
+from ws_service.limits.allowance import PACKETS_PER_MESSAGE
+
+SOCKETS = "/websocket-service"
+POLLING = f"{SOCKETS}/?EIO=4&transport=polling"
+RAW = f"{SOCKETS}/raw"
+
+TEXT, PING, CONTINUATION = Opcode.TEXT, Opcode.PING, Opcode.CONT
+TINY = {
+    "a pong": Frame(TEXT, b"3"),
+    "an acknowledgement": Frame(TEXT, b"430[]"),
+    "a ping of the websocket": Frame(PING, b""),
+    "an empty piece": Frame(CONTINUATION, b"", fin=False),
+}
+# By default.
+A_SECOND = 10 * PACKETS_PER_MESSAGE
+AT_ONCE = 5 * A_SECOND
 
 
 @contextlib.asynccontextmanager
@@ -18,11 +38,84 @@ async def running(**settings: Any) -> AsyncIterator[Emitter]:
         yield emitter
 
 
+def counted(emitter: Emitter) -> int:
+    return len(emitter.sockets.server.eio.admission)
+
+
+def write(websocket: ClientConnection, frame: Frame, count: int) -> None:
+    """Send frames as they are, whatever the library thinks of it, in one write."""
+    websocket.transport.write(frame.serialize(mask=True) * count)
+
+
 async def reason(websocket: ClientConnection) -> tuple[int | None, str | None]:
     async with asyncio.timeout(10):
         await websocket.wait_closed()
     return websocket.close_code, websocket.close_reason
 
+
+async def opened(emitter: Emitter) -> str:
+    """Return the path of a new session of long-polling."""
+    return f"{POLLING}&sid={json.loads((await emitter.public.get(POLLING)).text[1:])['sid']}"
+
+
+@pytest.mark.parametrize("tiny", TINY)
+async def test_a_client_sends_so_many_packets_of_whatever_kind(tiny: str) -> None:
+    """What is no request counts as well, of the websocket protocol too: beyond it, 1008 and the reason."""
+    async with running() as emitter, emitter.client() as client:
+        await client.welcome()
+        before = limited("packets")
+        if tiny == "an empty piece":
+            write(client.websocket, Frame(TEXT, b"", fin=False), 1)
+        write(client.websocket, TINY[tiny], AT_ONCE - 50)
+        await (await client.websocket.ping())  # so many are permitted
+        write(client.websocket, TINY[tiny], AT_ONCE)
+        assert await reason(client.websocket) == (1008, f"more than {A_SECOND} packets a second")
+        assert limited("packets") == before + 1
+        await eventually(lambda: counted(emitter) == 0, message="it is not counted any more")
+        assert not emitter.hub.subscriptions.everyone()
+
+
+async def test_a_listener_sends_as_few() -> None:
+    """It has nothing to say, but pings."""
+    async with running() as emitter, connect(f"ws://{emitter.address}{RAW}", proxy=None) as websocket:
+        await websocket.recv()
+        before = limited("packets")
+        write(websocket, TINY["a ping of the websocket"], 2 * AT_ONCE)
+        assert await reason(websocket) == (1008, f"more than {A_SECOND} packets a second")
+        assert limited("packets") == before + 1
+        await eventually(lambda: counted(emitter) == 0, message="it is not counted any more")
+
+
+async def test_a_request_has_so_many_packets() -> None:
+    """429, before any of them is read, and the session ends: what was in it is lost."""
+    async with running() as emitter:
+        before = limited("packets")
+        session = await opened(emitter)
+        assert (await emitter.public.post(session, content="40")).text == "ok"
+        assert (await emitter.public.post(session, content="\x1e".join(["3"] * (AT_ONCE - 50)))).text == "ok"
+        assert (await emitter.public.post(session, content="\x1e".join(["3"] * 500))).status_code == 429
+        assert limited("packets") == before + 1
+        assert counted(emitter) == 0
+        assert (await emitter.public.get(session)).status_code == 400
+
+
+async def test_a_burst_of_requests_is_nothing_special() -> None:
+    """A stock client that polls sends all that it has been given meanwhile in one request."""
+    settings = {"client_topics": ["chat:*"], "client_messages_per_second": 100}
+    async with running(**settings) as emitter, emitter.client({"topics": ["chat:lobby"]}) as other:
+        await other.welcome()
+        session = await opened(emitter)
+        message = {"topic": "chat:lobby", "event": "said", "payload": "x" * 100}
+        burst = [f"42{number}{json.dumps(['publish', message])}" for number in range(100)]
+        assert (await emitter.public.post(session, content="\x1e".join(["40", *burst]))).text == "ok"
+        for _ in range(100):
+            assert (await other.event())[0] == "said"
+        await eventually(
+            lambda: counted(emitter) == 2 and not limited("flood"), message="it is there, and was not sent away"
+        )
+
+
+# Messages in pieces.
 
 PLACEHOLDERS = ",".join(f'{{"_placeholder":true,"num":{number}}}' for number in range(9))
 

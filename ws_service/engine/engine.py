@@ -48,7 +48,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
     def __init__(self, settings: Settings, application: Application, **options: Any) -> None:
         super().__init__(monitor_clients=False, **options)
         self._application = application
-        self._max_pending = settings.max_pending_bytes
+        self._settings = settings
         self._max_payload = settings.max_payload_bytes
         self._opened = {
             "pingInterval": settings.ping_interval_ms,
@@ -208,7 +208,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
             return Answer(204)
         session = self.check(request)
         if session is None:
-            transport = Polling(self._max_pending)
+            transport = Polling(self._settings)
             transport.session, opened = self.open(transport, await self.admit(request))
             return Answer(200, TEXT, opened.payload)
         polling = session.transport

@@ -15,13 +15,14 @@ from websockets.protocol import SEND_EOF, Protocol, Side, State
 
 from shared.deadlines import Deadlines
 from shared.metrics import limited
+from ws_service.engine.portions import portion
+from ws_service.limits.allowance import Allowance
 from ws_service.settings import Settings
 
-# How long the client's answer to a close frame is waited for.
+# How long the client's answer to a close frame is waited for; that of one that went too far, which is only to hear why,
+# for a moment.
 _CLOSE_S = 10
-
-# How much of what a client sent is read in one turn of the loop.
-_READ_BYTES = 16 * 1024
+_CLOSE_BRIEFLY_S = 1
 
 # What a client does wrong is not worth a line for each frame of it.
 silent = logging.getLogger("ws_service.frames")
@@ -34,15 +35,22 @@ class Limits:
     def __init__(self, settings: Settings) -> None:
         self.max_payload = settings.max_payload_bytes
         self.max_pending = settings.max_pending_bytes
+        self.messages_per_second = settings.client_messages_per_second
         self.to_close = Deadlines[FrameProtocol](_CLOSE_S, FrameProtocol.abort)
+        self.to_close_briefly = Deadlines[FrameProtocol](_CLOSE_BRIEFLY_S, FrameProtocol.abort)
 
 
 class FrameProtocol(asyncio.Protocol, ABC):
     """One websocket. It takes the connection over from whoever was its protocol before."""
 
     __slots__ = (
+        "_allowance",
         "_connections",
+        "_has_more",
+        "_inside",
         "_is_closing",
+        "_is_deaf",
+        "_is_due",
         "_is_held",
         "_is_reading",
         "_is_text",
@@ -62,11 +70,19 @@ class FrameProtocol(asyncio.Protocol, ABC):
         # The message that comes in fragments: not kept as frames, which would cost much more than they carry.
         self._message = bytearray()
         self._is_text = True
-        # What was received and not yet looked at, and whether that is to wait.
+        self._allowance = Allowance(limits.messages_per_second)
+        # What was received and not yet looked at; whether there is more in it than the beginning of a frame's head, and
+        # how much of it belongs to the frame before.
         self._unread = memoryview(b"")
+        self._has_more = False
+        self._inside = 0
+        # Whether it is to wait, and whether the loop has been told to go on with it.
         self._is_held = False
+        self._is_due = False
         self._is_reading = True
         self._is_closing = False
+        # Whether nothing is looked at any more, not even the client's close frame.
+        self._is_deaf = False
         self.is_full = False
         connections.add(self)
         transport.set_protocol(self)
@@ -104,16 +120,22 @@ class FrameProtocol(asyncio.Protocol, ABC):
             self._bound()
 
     def begin_close(self, code: CloseCode | None = None, reason: str = "") -> None:
-        """Send a close frame, and wait for the client's."""
+        """Send a close frame, and wait for the client's; for a moment only if it went too far."""
         if self._is_closing:
             return
         self._is_closing = True
-        self._limits.to_close.add(self)
+        is_brief = code is CloseCode.POLICY_VIOLATION
+        (self._limits.to_close_briefly if is_brief else self._limits.to_close).add(self)
         # The client may have begun to close in the same breath.
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
         self._flush()
         self.resume_reading()
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        """Close it, and have whoever stands behind it go at once."""
+        self.begin_close(code, reason)
+        self.leave()
 
     def pause_reading(self) -> None:
         """Take nothing from the client."""
@@ -129,15 +151,20 @@ class FrameProtocol(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         """Read frames, a little a turn: a client that sends thousands of small ones must not hold up the others."""
+        if self._is_deaf:
+            return
         self._unread = memoryview(bytes(self._unread) + data)
-        self._read()
+        self._has_more = True
+        if not self._is_due:
+            self._read()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """Forget the connection, and what was sent and not looked at."""
         self._is_closing = True
-        self._unread = memoryview(b"")
+        self._hear_no_more()
         self._connections.discard(self)
         self._limits.to_close.discard(self)
+        self._limits.to_close_briefly.discard(self)
         self.leave()
 
     def pause_writing(self) -> None:
@@ -160,9 +187,15 @@ class FrameProtocol(asyncio.Protocol, ABC):
         self._transport.abort()
 
     def _read(self) -> None:
-        if self._is_held or not self._unread:
+        self._is_due = False
+        if self._is_held or not self._has_more:
             return
-        part, self._unread = self._unread[:_READ_BYTES], self._unread[_READ_BYTES:]
+        end, frames, inside = portion(self._unread, self._inside)
+        if not self._allowance.permits(frames):
+            self._exceed()
+            return
+        part, self._unread, self._inside = self._unread[:end], self._unread[end:], inside
+        self._has_more = bool(end and self._unread)
         self._protocol.receive_data(bytes(part))
         for frame in self._protocol.events_received():
             self._take(cast(Frame, frame))
@@ -171,12 +204,24 @@ class FrameProtocol(asyncio.Protocol, ABC):
         self._flush()
         self._pace()
 
+    def _exceed(self) -> None:
+        limited.labels("packets").inc()
+        # What comes behind it is not worth reading, and a close frame would be at its end.
+        self._hear_no_more()
+        self.end(CloseCode.POLICY_VIOLATION, f"more than {self._allowance.per_second} packets a second")
+
+    def _hear_no_more(self) -> None:
+        self._is_deaf = True
+        self._unread = memoryview(b"")
+        self._has_more = False
+
     def _pace(self) -> None:
-        is_reading = not (self._is_held or self._unread)
+        is_reading = not (self._is_held or self._has_more)
         if is_reading != self._is_reading:
             self._is_reading = is_reading
             (self._transport.resume_reading if is_reading else self._transport.pause_reading)()
-        if self._unread and not self._is_held:
+        if self._has_more and not self._is_held and not self._is_due:
+            self._is_due = True
             asyncio.get_running_loop().call_soon(self._read)
 
     def _take(self, frame: Frame) -> None:
@@ -214,7 +259,8 @@ class FrameProtocol(asyncio.Protocol, ABC):
         if SEND_EOF in output:
             self._is_closing = True
             # The transport waits until all was taken, which a client that does not read never does.
-            self._limits.to_close.add(self)
+            if self not in self._limits.to_close_briefly:
+                self._limits.to_close.add(self)
             self.leave()
             self._transport.close()
         elif self.is_full:

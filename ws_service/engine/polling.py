@@ -7,8 +7,11 @@ import asyncio
 from collections import deque
 from typing import NamedTuple
 
+from shared.metrics import limited
 from ws_service.engine.packets import CLOSE, NOOP, SEPARATOR, Packets
 from ws_service.engine.session import Session
+from ws_service.limits.allowance import PACKETS_A_TURN, Allowance
+from ws_service.settings import Settings
 
 # Beyond this the session is full, as a websocket's transport is: the default of asyncio's transports.
 HIGH_WATER_BYTES = 64 * 1024
@@ -31,12 +34,14 @@ class Answer(NamedTuple):
 
 
 _REFUSED = Answer(400)
+_TOO_MANY = Answer(429)
 
 
 class Polling:
     """What waits for the client, and the request that waits for it."""
 
     __slots__ = (
+        "_allowance",
         "_bytes",
         "_closing",
         "_max_pending",
@@ -51,8 +56,9 @@ class Polling:
 
     name = "polling"
 
-    def __init__(self, max_pending_bytes: int) -> None:
-        self._max_pending = max_pending_bytes
+    def __init__(self, settings: Settings) -> None:
+        self._max_pending = settings.max_pending_bytes
+        self._allowance = Allowance(settings.client_messages_per_second)
         self._queue: deque[Packets] = deque()
         self._bytes = 0
         self._poll: asyncio.Future[None] | None = None
@@ -133,15 +139,19 @@ class Polling:
         return Answer(200, TEXT, self._take())
 
     async def post(self, body: bytes) -> Answer:
-        """Take what the client sends."""
+        """Take what the client sends, a little a turn of the loop."""
+        if not self._allowance.permits(1 + body.count(SEPARATOR)):
+            limited.labels("packets").inc()
+            self.session.close(at_once=True)
+            return _TOO_MANY
         # What is no UTF-8 is replaced, as Node does: the damage is seen where the packet is read.
-        for packet in body.decode(errors="replace").split(SEPARATOR.decode()):
-            if packet[:1] == "1":
-                # The client knows: a poll that waits is let go without a close packet.
-                self._end_with(NOOP)
-            self.session.receive(packet)
-        if self._reading is not None:
-            await self._reading.wait()
+        packets = body.decode(errors="replace").split(SEPARATOR.decode())
+        for first in range(0, len(packets), PACKETS_A_TURN):
+            if first:
+                await asyncio.sleep(0)
+            self._receive(packets[first : first + PACKETS_A_TURN])
+            if self._reading is not None:
+                await self._reading.wait()
         return Answer(200, HTML, b"ok")
 
     def begin_post(self) -> bool:
@@ -155,6 +165,13 @@ class Polling:
     def end_post(self) -> None:
         """Let the next one send."""
         self._posting = False
+
+    def _receive(self, packets: list[str]) -> None:
+        for packet in packets:
+            if packet[:1] == "1":
+                # The client knows: a poll that waits is let go without a close packet.
+                self._end_with(NOOP)
+            self.session.receive(packet)
 
     def _answer_poll(self) -> None:
         if self._poll is not None and not self._poll.done():

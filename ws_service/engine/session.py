@@ -11,6 +11,7 @@ import structlog
 
 from shared.metrics import limited
 from ws_service.engine.packets import Packets
+from ws_service.limits.allowance import PACKETS_A_TURN
 
 if TYPE_CHECKING:
     from ws_service.engine.engine import Engine
@@ -210,6 +211,7 @@ class Session:
             self.transport.pause_reading()
 
     async def _work(self) -> None:
+        dealt_with = 0
         try:
             while self._inbox:
                 message = self._inbox.popleft()
@@ -218,6 +220,10 @@ class Session:
                     self._is_reading = True
                     self.transport.resume_reading()
                 await self._engine.receive(self, message)
+                dealt_with += 1
+                if dealt_with % PACKETS_A_TURN == 0:
+                    # Most messages wait for nothing, and would be dealt with in one go.
+                    await asyncio.sleep(0)
         finally:
             self._inbox = self._task = None
             self._inbox_bytes = 0

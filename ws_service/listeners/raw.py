@@ -78,7 +78,7 @@ class RawSocket(FrameProtocol):
 
     def drop(self) -> None:
         """End it, so that the client comes back."""
-        self._end(CloseCode.TRY_AGAIN_LATER, "connect again, with the last offset as after")
+        self.end(CloseCode.TRY_AGAIN_LATER, "connect again, with the last offset as after")
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call back in the event loop's next turn."""
@@ -93,7 +93,7 @@ class RawSocket(FrameProtocol):
 
     def give_up(self) -> None:
         """Hear that it is not."""
-        self._end(CloseCode.INTERNAL_ERROR, "the pong is missing")
+        self.end(CloseCode.INTERNAL_ERROR, "the pong is missing")
 
     # What the frames call.
 
@@ -106,7 +106,7 @@ class RawSocket(FrameProtocol):
 
     def receive(self, message: str | bytes) -> None:  # noqa: ARG002  # whatever it is
         """Refuse what the client says: it would wait for an answer."""
-        self._end(CloseCode.POLICY_VIOLATION, "nothing is read here: topics are chosen in the URL")
+        self.end(CloseCode.POLICY_VIOLATION, "nothing is read here: topics are chosen in the URL")
 
     def filled(self) -> None:
         """Give it nothing more."""
@@ -142,7 +142,3 @@ class RawSocket(FrameProtocol):
     async def _join(self, query: Query) -> None:
         self._feed = await self._shared.listeners.join(query, self, RAW)
         self._feed.greet()
-
-    def _end(self, code: CloseCode, reason: str) -> None:
-        self.begin_close(code, reason)
-        self.leave()
