@@ -49,6 +49,7 @@ for _limit in (
     "fields",
     "flood",
     "handshakes",
+    "late",
     "message_time",
     "messages",
     "packets",

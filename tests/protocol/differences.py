@@ -42,6 +42,7 @@ _SECOND_WEBSOCKET = (
     "the specification wants the second websocket of a session closed: refused before it is opened. The reference "
     "opens it first; and for a session that began as a websocket it takes a probe, and lets a plain GET wait for ever"
 )
+_SECOND_PROBE = "refused before it is opened, so that it holds no connection: the reference opens it, and closes it"
 _HYBI_8 = "a draft of the websocket protocol that no client speaks any more"
 _JSONP = "JSONP is not in the specification"
 _SLASH = "the path is the emitter's own, there is nothing else that could be meant"
@@ -85,6 +86,7 @@ DIFFERENCES = {
     "a second websocket after the upgrade": Difference(
         ("3probe", _OPEN, "handshake: 400", _ANSWER, _OPEN), _SECOND_WEBSOCKET
     ),
+    "a second websocket during the upgrade": Difference(("handshake: 400", "3probe", _OPEN), _SECOND_PROBE),
     "a websocket of version 8": Difference(("handshake: 400",), _HYBI_8),
     "GET: the parameter of JSONP": Difference((f"GET: {_OPENED}",), _JSONP),
     "GET: the parameter of JSONP that is no number": Difference((f"GET: {_OPENED}",), _JSONP),

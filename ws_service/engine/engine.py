@@ -81,7 +81,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
 
     def closed(self, session: Session, *, to_be_told: bool) -> None:
         """Forget a session that has ended; one that is to be told is answered once more."""
-        self.admission.leave(session.address)
+        if isinstance(session.transport, Polling):
+            # A websocket counts until its connection is lost: it may be open for long after its session has ended.
+            self.admission.leave(session.address)
         for deadlines in (self._to_ping, self._to_pong, self._to_connect):
             deadlines.discard(session)
         self._reprieved.discard(session)
@@ -181,6 +183,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         """Return the address of a new client, for `open` before anything else is awaited; raise Refused."""
         try:
             return await self.admission.admit(request)
+        except NotAdmitted as error:
+            raise Refused(3, error.reason, error.status, error.retry_after_s) from None
+
+    async def permit_upgrade(self, request: EngineRequest) -> None:
+        """Count a websocket that wants to take a session over; raise Refused."""
+        try:
+            await self.admission.permit_upgrade(request)
         except NotAdmitted as error:
             raise Refused(3, error.reason, error.status, error.retry_after_s) from None
 

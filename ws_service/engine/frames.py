@@ -20,9 +20,10 @@ from ws_service.limits.allowance import Allowance
 from ws_service.settings import Settings
 
 # How long the client's answer to a close frame is waited for; that of one that went too far, which is only to hear why,
-# for a moment.
+# for a moment. What comes meanwhile is read for nothing, and bounded as well.
 _CLOSE_S = 10
 _CLOSE_BRIEFLY_S = 1
+MOST_LATE_BYTES = 64 * 1024
 
 # What a client does wrong is not worth a line for each frame of it.
 silent = logging.getLogger("ws_service.frames")
@@ -54,6 +55,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         "_is_held",
         "_is_reading",
         "_is_text",
+        "_late_bytes",
         "_limits",
         "_message",
         "_protocol",
@@ -81,6 +83,8 @@ class FrameProtocol(asyncio.Protocol, ABC):
         self._is_due = False
         self._is_reading = True
         self._is_closing = False
+        # How much has come since.
+        self._late_bytes = 0
         # Whether nothing is looked at any more, not even the client's close frame.
         self._is_deaf = False
         self.is_full = False
@@ -119,12 +123,12 @@ class FrameProtocol(asyncio.Protocol, ABC):
         if self.is_full:
             self._bound()
 
-    def begin_close(self, code: CloseCode | None = None, reason: str = "") -> None:
+    def begin_close(self, code: CloseCode | None = None, reason: str = "", *, briefly: bool = False) -> None:
         """Send a close frame, and wait for the client's; for a moment only if it went too far."""
         if self._is_closing:
             return
         self._is_closing = True
-        is_brief = code is CloseCode.POLICY_VIOLATION
+        is_brief = briefly or code is CloseCode.POLICY_VIOLATION
         (self._limits.to_close_briefly if is_brief else self._limits.to_close).add(self)
         # The client may have begun to close in the same breath.
         if self._protocol.state is State.OPEN:
@@ -151,7 +155,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         """Read frames, a little a turn: a client that sends thousands of small ones must not hold up the others."""
-        if self._is_deaf:
+        if self._is_closing and self._is_late(len(data)):
             return
         self._unread = memoryview(bytes(self._unread) + data)
         self._has_more = True
@@ -203,6 +207,15 @@ class FrameProtocol(asyncio.Protocol, ABC):
             limited.labels("payload").inc()
         self._flush()
         self._pace()
+
+    def _is_late(self, size: int) -> bool:
+        """Tell whether what comes after the end is to be passed over."""
+        self._late_bytes += size
+        if self._late_bytes > MOST_LATE_BYTES:
+            limited.labels("late").inc()
+            self._hear_no_more()
+            self._transport.abort()
+        return self._is_deaf
 
     def _exceed(self) -> None:
         limited.labels("packets").inc()

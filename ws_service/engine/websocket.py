@@ -13,7 +13,7 @@ from ws_service.engine.frames import FrameProtocol, Limits
 from ws_service.engine.http import Opener
 from ws_service.engine.packets import PROBED, Packets
 from ws_service.engine.polling import Polling
-from ws_service.engine.requests import EngineRequest
+from ws_service.engine.requests import EngineRequest, Refused
 from ws_service.engine.session import Session
 from ws_service.settings import Settings
 
@@ -28,9 +28,13 @@ class WebSockets(Limits):
 
     async def admit(self, request: EngineRequest) -> Opener:
         """Return what opens the websocket that is asked for, before anything else is awaited; raise Refused."""
-        session = self.engine.check(request)
-        if session is None:
+        if self.engine.check(request) is None:
             return functools.partial(self._open, await self.engine.admit(request))
+        await self.engine.permit_upgrade(request)
+        # It may have ended meanwhile, or been offered another one.
+        session = self.engine.check(request)
+        if session is None or session.prober is not None:
+            raise Refused(3, "Bad request")
         return functools.partial(self._probe, session)
 
     def _open(self, address: str, transport: asyncio.Transport, connections: set[Any]) -> FrameProtocol:
@@ -68,7 +72,9 @@ class WebSocket(FrameProtocol):
         """Send a close frame and wait for the client's: without a code, as Engine.IO does, if there is no reason."""
         if not self._is_closing:
             self._shared.to_upgrade.discard(self)
-            self.begin_close(CloseCode.POLICY_VIOLATION if why else None, why)
+            # No limit counts one that has not taken over.
+            briefly = self._polling is not None
+            self.begin_close(CloseCode.POLICY_VIOLATION if why else None, why, briefly=briefly)
             self._release()
         return False
 
@@ -85,11 +91,8 @@ class WebSocket(FrameProtocol):
         self.send(opened)
 
     def probe(self, session: Session, polling: Polling) -> None:
-        """Offer itself to a session that polls; one at a time."""
+        """Offer itself to a session that polls, and has been offered no other."""
         self.session, self._polling = session, polling
-        if session.prober is not None:
-            self.close()
-            return
         session.prober = self
         self._shared.to_upgrade.add(self)
 
@@ -125,9 +128,16 @@ class WebSocket(FrameProtocol):
     # What asyncio and uvicorn call.
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more for the change-over."""
+        """Count it no more. asyncio calls this once, whatever has become of the session and of the handshake's end.
+
+        The session may be offered another websocket from now on only: who offers one after the other has one.
+        """
         self._shared.to_upgrade.discard(self)
         super().connection_lost(exc)
+        if self._polling is None:
+            self._shared.engine.admission.leave(self.session.address)
+        elif self.session.prober is self:
+            self.session.prober = None
 
     def shutdown(self) -> None:
         """Hear from uvicorn that the server ends. The session was told before."""
@@ -146,7 +156,5 @@ class WebSocket(FrameProtocol):
             self.close()
 
     def _release(self) -> None:
-        # A session that goes on polling may be offered another websocket.
-        if self.session.prober is self and self._polling is not None:
-            self.session.prober = None
+        if self._polling is not None:
             self._polling.is_probed = False

@@ -45,13 +45,18 @@ class Admission:
 
         Whoever lets it enter without awaiting anything else keeps the limits exactly.
         """
-        address = client_address(request.peer, request.headers.get("x-forwarded-for", ""), self._trusted)
+        address = self._address(request)
         self.look(address)
-        if not await self._handshakes.permits(address):
-            detail = f"at most {self._handshakes_per_second} handshakes a second from one address: try again"
-            raise NotAdmitted(HTTPStatus.TOO_MANY_REQUESTS, detail, "handshakes")
+        await self._permit_handshake(address)
         self.look(address)
         return address
+
+    async def permit_upgrade(self, request: EngineRequest) -> None:
+        """Count a handshake by which a client that is here changes its transport, or raise NotAdmitted.
+
+        As often as handshakes of those who come, but apart from them: each stock client makes one of either kind.
+        """
+        await self._permit_handshake(f"{self._address(request)} again")
 
     def look(self, address: str) -> None:
         """Raise NotAdmitted if there is no room for one more from an address."""
@@ -75,3 +80,11 @@ class Admission:
             self._of[address] = left
         else:
             del self._of[address]
+
+    async def _permit_handshake(self, who: str) -> None:
+        if not await self._handshakes.permits(who):
+            detail = f"at most {self._handshakes_per_second} handshakes a second from one address: try again"
+            raise NotAdmitted(HTTPStatus.TOO_MANY_REQUESTS, detail, "handshakes")
+
+    def _address(self, request: EngineRequest) -> str:
+        return client_address(request.peer, request.headers.get("x-forwarded-for", ""), self._trusted)

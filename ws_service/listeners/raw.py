@@ -125,8 +125,7 @@ class RawSocket(FrameProtocol):
         self.leave()
 
     def leave(self) -> None:
-        """Forget it."""
-        self._shared.listeners.end(self)
+        """Give it nothing more. It counts until the connection is lost."""
         self._shared.to_ping.discard(self)
         self._shared.to_pong.discard(self)
         self._joining.cancel()
@@ -138,6 +137,11 @@ class RawSocket(FrameProtocol):
         """Hear from uvicorn that the server ends."""
         self.leave()
         super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it no more."""
+        super().connection_lost(exc)
+        self._shared.listeners.end(self)
 
     async def _join(self, query: Query) -> None:
         self._feed = await self._shared.listeners.join(query, self, RAW)
