@@ -17,6 +17,7 @@ from ws_service.limits.allowance import PACKETS_PER_MESSAGE
 
 SOCKETS = "/websocket-service"
 POLLING = f"{SOCKETS}/?EIO=4&transport=polling"
+WEBSOCKET = f"{SOCKETS}/?EIO=4&transport=websocket"
 RAW = f"{SOCKETS}/raw"
 
 TEXT, PING, CONTINUATION = Opcode.TEXT, Opcode.PING, Opcode.CONT
@@ -146,3 +147,36 @@ async def test_the_attachments_of_a_message_have_to_come() -> None:
         assert await reason(client.websocket) == (1008, "a message has to come within 0.2 s")
         assert limited("message_time") == before + 1
         assert not emitter.sockets.server._incomplete  # noqa: SLF001  # the memory is tested
+
+
+@pytest.mark.parametrize("path", [WEBSOCKET, RAW])
+@pytest.mark.parametrize(
+    "begun",
+    [Frame(TEXT, b"4" * 50_000, fin=False).serialize(mask=True), Frame(TEXT, b"4" * 50_000).serialize(mask=True)[:-1]],
+    ids=["some of its frames", "some of its frame"],
+)
+async def test_a_message_has_to_come_to_its_end(path: str, begun: bytes) -> None:
+    """The same for the frames of a message, and for the bytes of a frame."""
+    async with (
+        running(request_timeout_ms=200) as emitter,
+        connect(f"ws://{emitter.address}{path}", proxy=None) as websocket,
+    ):
+        before = limited("message_time")
+        websocket.transport.write(begun)
+        assert await reason(websocket) == (1008, "a message has to come within 0.2 s")
+        assert limited("message_time") == before + 1
+
+
+async def test_who_sends_without_a_pause_is_not_taken_to_be_in_the_middle_of_something() -> None:
+    """Each message has its own time."""
+    async with running(request_timeout_ms=400) as emitter, emitter.client() as client:
+        await client.welcome()
+        before = limited("message_time")
+        frame = Frame(TEXT, b"3" + b" " * 1_000).serialize(mask=True)
+        pieces = [frame[:500], *[frame[500:] + frame[:500]] * 12]
+        for piece in pieces:
+            client.websocket.transport.write(piece)
+            await asyncio.sleep(0.1)
+        client.websocket.transport.write(frame[500:])
+        assert (await client.call("nothing"))["error"]["status"] == 404
+        assert limited("message_time") == before

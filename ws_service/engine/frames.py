@@ -37,6 +37,8 @@ class Limits:
         self.max_payload = settings.max_payload_bytes
         self.max_pending = settings.max_pending_bytes
         self.messages_per_second = settings.client_messages_per_second
+        self.message_s = settings.request_timeout_ms / 1000
+        self.to_finish = Deadlines[FrameProtocol](self.message_s, FrameProtocol.time_out)
         self.to_close = Deadlines[FrameProtocol](_CLOSE_S, FrameProtocol.abort)
         self.to_close_briefly = Deadlines[FrameProtocol](_CLOSE_BRIEFLY_S, FrameProtocol.abort)
 
@@ -53,6 +55,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         "_is_deaf",
         "_is_due",
         "_is_held",
+        "_is_open",
         "_is_reading",
         "_is_text",
         "_late_bytes",
@@ -72,6 +75,8 @@ class FrameProtocol(asyncio.Protocol, ABC):
         # The message that comes in fragments: not kept as frames, which would cost much more than they carry.
         self._message = bytearray()
         self._is_text = True
+        # Whether it was begun, and is waited for.
+        self._is_open = False
         self._allowance = Allowance(limits.messages_per_second)
         # What was received and not yet looked at; whether there is more in it than the beginning of a frame's head, and
         # how much of it belongs to the frame before.
@@ -169,6 +174,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         self._connections.discard(self)
         self._limits.to_close.discard(self)
         self._limits.to_close_briefly.discard(self)
+        self._limits.to_finish.discard(self)
         self.leave()
 
     def pause_writing(self) -> None:
@@ -190,6 +196,11 @@ class FrameProtocol(asyncio.Protocol, ABC):
         """Wait no longer for the client's close frame."""
         self._transport.abort()
 
+    def time_out(self) -> None:
+        """Hear that a message that was begun has not come to its end."""
+        limited.labels("message_time").inc()
+        self.end(CloseCode.POLICY_VIOLATION, f"a message has to come within {self._limits.message_s:g} s")
+
     def _read(self) -> None:
         self._is_due = False
         if self._is_held or not self._has_more:
@@ -207,6 +218,17 @@ class FrameProtocol(asyncio.Protocol, ABC):
             limited.labels("payload").inc()
         self._flush()
         self._pace()
+        self._watch()
+
+    def _watch(self) -> None:
+        is_open = bool(self._message) or self._inside > 0
+        if is_open != self._is_open:
+            self._wait_for_message(is_open=is_open)
+
+    def _wait_for_message(self, *, is_open: bool) -> None:
+        """Wait for the rest of a message that was begun: what there is of it takes memory."""
+        self._is_open = is_open
+        (self._limits.to_finish.add if is_open else self._limits.to_finish.discard)(self)
 
     def _is_late(self, size: int) -> bool:
         """Tell whether what comes after the end is to be passed over."""
@@ -248,6 +270,8 @@ class FrameProtocol(asyncio.Protocol, ABC):
         if not frame.fin:
             return
         message, self._message = bytes(self._message), bytearray()
+        if self._is_open:
+            self._wait_for_message(is_open=False)
         try:
             decoded = message.decode() if self._is_text else message
         except UnicodeDecodeError:
