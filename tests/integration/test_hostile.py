@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,8 +15,9 @@ from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service import metrics
 from ws_service.engine.polling import HIGH_WATER_BYTES
-from ws_service.engine.session import MOST_WAITING
+from ws_service.engine.session import MOST_WAITING, Session
 from ws_service.ingest.subscriptions import CHUNK_BYTES
+from ws_service.limits.allowance import PACKETS_A_TURN
 
 POLLING = "/websocket-service/?EIO=4&transport=polling"
 UPGRADE = (
@@ -259,6 +261,40 @@ async def test_the_loop_is_not_held_up_by_a_request_of_thousands_of_packets(pati
     answered = asyncio.create_task(patient.public.post(f"{POLLING}&sid={opened['sid']}", content=body))
     assert await _probes_until(patient, answered) > 10
     assert answered.result().text == "ok"
+
+
+async def test_what_has_waited_is_dealt_with_a_little_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The messages of those who wait for the history, which come to their turn at the same moment."""
+    turns: Counter[int] = Counter()
+    turn = 0
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async with Emitter.running(client_messages_per_second=10_000) as emitter, emitter.client() as client:
+        engine = emitter.sockets.server.eio
+        receive = engine.receive
+
+        async def counted(session: Session, message: str | bytes) -> None:
+            await receive(session, message)
+            turns[turn] += 1
+
+        monkeypatch.setattr(engine, "receive", counted)
+        for _ in range(MOST_WAITING - 10):
+            await client.send("430[]")
+        await client.send('427["nothing"]')
+        [session] = engine.sockets.values()
+        await eventually(lambda: len(session._inbox or ()) == MOST_WAITING - 9, message="all wait")  # noqa: SLF001
+        counting = asyncio.create_task(count_turns())
+        await emitter.open()
+        await client.welcome()
+        assert (await client.receive()).startswith("437[")
+        counting.cancel()
+    assert sum(turns.values()) >= MOST_WAITING - 9
+    assert max(turns.values()) <= PACKETS_A_TURN
 
 
 async def _probes_until(emitter: Emitter, answered: asyncio.Task[Any]) -> int:
