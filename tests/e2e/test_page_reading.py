@@ -63,7 +63,7 @@ async def test_a_product_has_a_picture_of_its_own(browser: Browser, open_shop: S
     async with Visit.to(browser, open_shop.url) as visit, Visit.to(browser, open_shop.url) as other:
         drawn = []
         for each in (visit, other):
-            await each.is_live()
+            await expect(each.card("to be drawn")).to_be_visible()
             drawn.append([await path.get_attribute("d") for path in await each.page.locator(paths).all()])
         assert drawn[0] == drawn[1]
         assert all(drawn[0])
