@@ -22,7 +22,7 @@ CHROMIUM_ARGUMENTS = [
 async def browser() -> AsyncIterator[Browser]:
     """A real Chromium."""
     chromium = require("chromium", "install the Debian package chromium")
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=30_000)
     async with (
         async_playwright() as playwright,
         await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
