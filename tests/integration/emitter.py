@@ -90,6 +90,14 @@ class Emitter:
         """Hand a batch over as the relay does."""
         return await self.http.post(EVENTS_PATH, content=batch.model_dump_json())
 
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, **fields: Any) -> AsyncIterator[Self]:
+        """Run one that was handed an empty history."""
+        async with cls.running(**fields) as emitter:
+            await emitter.open()
+            yield emitter
+
     async def open(self, *batches: Batch, position: int = 0) -> None:
         """Hand history over and close it."""
         for batch in [*batches, closing(position)]:

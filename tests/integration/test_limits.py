@@ -37,13 +37,6 @@ UPGRADE = (
 ONE, OTHER = {"X-Forwarded-For": "203.0.113.1"}, {"X-Forwarded-For": "203.0.113.2"}
 
 
-@contextlib.asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[Emitter]:
-    async with Emitter.running(**settings) as emitter:
-        await emitter.open()
-        yield emitter
-
-
 def admission(emitter: Emitter) -> Admission:
     found: Admission = emitter.sockets.server.eio.admission
     return found
@@ -88,7 +81,7 @@ async def answers(emitter: Emitter, path: str, headers: dict[str, str]) -> httpx
 @each_way
 async def test_an_emitter_that_is_full_takes_nobody(way: Way) -> None:
     """503, which sends a client to another emitter; whoever goes makes room."""
-    async with running(max_connections=4) as emitter:
+    async with Emitter.opened(max_connections=4) as emitter:
         before = limited("connections")
         for taken, status in WAYS.items():
             assert await taken(emitter, OTHER) == status
@@ -100,7 +93,7 @@ async def test_an_emitter_that_is_full_takes_nobody(way: Way) -> None:
 
 async def test_who_is_not_taken_is_told_why_and_when_to_come_again() -> None:
     """Engine.IO's own form of an error for its clients, a problem document for all others; with `Retry-After`."""
-    async with running(max_connections=1, max_connections_per_address=1) as emitter:
+    async with Emitter.opened(max_connections=1, max_connections_per_address=1) as emitter:
         assert await polling(emitter, OTHER) == 200
         full = await answers(emitter, POLLING, ONE)
         assert (full.status_code, full.headers["Retry-After"]) == (503, "1")
@@ -118,7 +111,7 @@ async def test_who_is_not_taken_is_told_why_and_when_to_come_again() -> None:
 @each_way
 async def test_one_address_has_so_many_connections_and_no_more(way: Way) -> None:
     """429; over all ways to listen together, and whatever other addresses have."""
-    async with running(max_connections_per_address=4) as emitter:
+    async with Emitter.opened(max_connections_per_address=4) as emitter:
         before = limited("connections_per_address")
         for taken, status in WAYS.items():
             assert await taken(emitter, ONE) == status
@@ -129,17 +122,17 @@ async def test_one_address_has_so_many_connections_and_no_more(way: Way) -> None
 
 async def test_the_address_is_not_what_a_client_says() -> None:
     """Only a trusted proxy is believed, and of its header only what it wrote itself."""
-    async with running(max_connections_per_address=1, trusted_proxies=["192.0.2.0/24"]) as emitter:
+    async with Emitter.opened(max_connections_per_address=1, trusted_proxies=["192.0.2.0/24"]) as emitter:
         assert await polling(emitter, ONE) == 200
         assert await polling(emitter, OTHER) == 429, "nobody believes this one"
-    async with running(max_connections_per_address=1) as emitter:
+    async with Emitter.opened(max_connections_per_address=1) as emitter:
         forged = [{"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.1"} for number in range(2)]
         assert [await polling(emitter, headers) for headers in forged] == [200, 429]
 
 
 async def test_a_session_that_changes_its_transport_is_one_connection() -> None:
     """Long-polling counts between two polls, and a websocket that takes it over does not count again."""
-    async with running(max_connections_per_address=1) as emitter:
+    async with Emitter.opened(max_connections_per_address=1) as emitter:
         opened = json.loads((await answers(emitter, POLLING, {})).text[1:])
         assert len(admission(emitter)) == 1
         path = f"ws://{emitter.address}{WEBSOCKET}&sid={opened['sid']}"
@@ -165,7 +158,7 @@ class Slow:
 @each_way
 async def test_many_at_once_do_not_slip_through(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     """Handshakes that are under way at the same time are counted like any others."""
-    async with running(max_connections_per_address=5) as emitter, asyncio.TaskGroup() as group:
+    async with Emitter.opened(max_connections_per_address=5) as emitter, asyncio.TaskGroup() as group:
         monkeypatch.setattr(admission(emitter), "_handshakes", Slow())
         tasks = [group.create_task(way(emitter, ONE)) for _ in range(40)]
         done, _ = await asyncio.wait(tasks)
@@ -178,7 +171,7 @@ async def test_many_at_once_do_not_slip_through(way: Way, monkeypatch: pytest.Mo
 async def test_nobody_is_counted_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """However and whenever clients end, in the middle of a handshake too: the count is of those who are there."""
     seeded = random.Random(7)  # noqa: S311  # it has to repeat itself
-    async with running(ping_interval_ms=200, ping_timeout_ms=200, connect_timeout_ms=500) as emitter:
+    async with Emitter.opened(ping_interval_ms=200, ping_timeout_ms=200, connect_timeout_ms=500) as emitter:
         monkeypatch.setattr(admission(emitter), "_handshakes", Slow())
         host, port = emitter.address.split(":")
 
@@ -211,7 +204,7 @@ async def test_connections_that_are_no_clients_are_bounded(monkeypatch: pytest.M
     """Whoever opens them and asks for nothing makes room for who does; clients keep theirs."""
     monkeypatch.setattr(http, "SPARE_CONNECTIONS", 5)
     monkeypatch.setattr(http, "RESERVED_CONNECTIONS", 5)
-    async with running(max_connections=1) as emitter, client_of(emitter) as client:
+    async with Emitter.opened(max_connections=1) as emitter, client_of(emitter) as client:
         before = limited("http_connections")
         host, port = emitter.address.split(":")
         idle = [await asyncio.open_connection(host, int(port)) for _ in range(30)]
@@ -225,7 +218,7 @@ async def test_connections_that_are_no_clients_are_bounded(monkeypatch: pytest.M
 
 async def test_an_internal_call_has_so_many_bytes() -> None:
     """413: of the relay's own batches none is that large."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         before = limited("body")
         answer = await emitter.http.post("/events", content=b" " * (MAX_BODY_BYTES + 1))
         assert answer.status_code == 413
@@ -238,7 +231,7 @@ async def test_an_internal_call_has_so_many_bytes() -> None:
 @each_way
 async def test_handshakes_from_one_address_have_a_rate(way: Way) -> None:
     """Twice the rate may come at once, over all ways together; then 429, and others come as before."""
-    async with running(handshakes_per_second=4) as emitter:
+    async with Emitter.opened(handshakes_per_second=4) as emitter:
         before = limited("handshakes")
         first = [await taken(emitter, ONE) for taken in [*WAYS, *WAYS]]
         assert first == [*WAYS.values(), *WAYS.values()]
@@ -249,7 +242,7 @@ async def test_handshakes_from_one_address_have_a_rate(way: Way) -> None:
 
 async def test_polls_are_no_handshakes() -> None:
     """Who is in asks as often as it likes."""
-    async with running(handshakes_per_second=1) as emitter:
+    async with Emitter.opened(handshakes_per_second=1) as emitter:
         opened = json.loads((await answers(emitter, POLLING, {})).text[1:])
         session = f"{POLLING}&sid={opened['sid']}"
         await emitter.public.post(session, content="40")
@@ -278,7 +271,7 @@ async def client_of(emitter: Emitter, auth: Any = None) -> AsyncIterator[RawClie
 @pytest.mark.parametrize("event", REQUESTS)
 async def test_all_requests_of_a_client_count(event: str) -> None:
     """Twice the rate may come at once, of whatever kind; more is refused with 429 and not dealt with."""
-    async with running(client_messages_per_second=3) as emitter, client_of(emitter) as client:
+    async with Emitter.opened(client_messages_per_second=3) as emitter, client_of(emitter) as client:
         before = limited("messages")
         for name, request in REQUESTS.items():
             assert (await client.call(name, request)).get("error", {}).get("status") != 429
@@ -292,7 +285,7 @@ async def test_all_requests_of_a_client_count(event: str) -> None:
 
 async def test_coming_and_going_within_a_session_counts_too() -> None:
     """Each CONNECT has the emitter read a token, and send what was missed."""
-    async with running(client_messages_per_second=1) as emitter, client_of(emitter) as client:
+    async with Emitter.opened(client_messages_per_second=1) as emitter, client_of(emitter) as client:
         for _ in range(2):
             await client.send("41")
             await client.send("40")
@@ -305,7 +298,7 @@ async def test_coming_and_going_within_a_session_counts_too() -> None:
 
 async def test_who_goes_on_regardless_is_sent_away() -> None:
     """A flood is not answered for ever: the websocket is closed with 1008 and the reason."""
-    async with running(client_messages_per_second=5) as emitter, client_of(emitter) as client:
+    async with Emitter.opened(client_messages_per_second=5) as emitter, client_of(emitter) as client:
         before = limited("flood")
         for number in range(100):
             await client.send(f'42{number}["nothing"]')
@@ -323,7 +316,7 @@ async def test_who_goes_on_regardless_is_sent_away() -> None:
 
 async def test_who_is_refused_again_and_again_is_sent_away() -> None:
     """A client may mend its token without a new connection, but not guess one."""
-    async with running(auth="jwt", jwt_secret=JWT_SECRET) as emitter:
+    async with Emitter.opened(auth="jwt", jwt_secret=JWT_SECRET) as emitter:
         before = limited("refusals")
         async with emitter.client({"token": "wrong"}) as client:
             assert (await client.refused())["data"]["status"] == 401
@@ -342,7 +335,7 @@ async def test_who_is_refused_again_and_again_is_sent_away() -> None:
 async def test_an_object_has_a_few_fields() -> None:
     """Each unknown field is a mistake that is looked for: thousands of them would take as long as a hundred clients."""
     many = {f"f{number}": 1 for number in range(7_000)}
-    async with running(client_topics=["chat:*"]) as emitter:
+    async with Emitter.opened(client_topics=["chat:*"]) as emitter:
         before = limited("fields")
         async with emitter.client(many) as client:
             begun = asyncio.get_running_loop().time()
@@ -359,7 +352,7 @@ async def test_an_object_has_a_few_fields() -> None:
 
 async def test_a_message_has_so_many_bytes_over_a_websocket() -> None:
     """1009, the code for it, whether it comes in one frame or in several."""
-    async with running(max_payload_bytes=1_000) as emitter:
+    async with Emitter.opened(max_payload_bytes=1_000) as emitter:
         for pieces in (["x" * 1_001], ["x" * 600, "x" * 600]):
             before = limited("payload")
             async with client_of(emitter) as client:
@@ -372,7 +365,7 @@ async def test_a_message_has_so_many_bytes_over_a_websocket() -> None:
 
 async def test_a_request_of_a_poller_has_as_many() -> None:
     """413, and nothing of it is read."""
-    async with running(max_payload_bytes=1_000) as emitter:
+    async with Emitter.opened(max_payload_bytes=1_000) as emitter:
         before = limited("payload")
         opened = json.loads((await answers(emitter, POLLING, {})).text[1:])
         answer = await emitter.public.post(f"{POLLING}&sid={opened['sid']}", content="4" * 1_001)
@@ -383,7 +376,7 @@ async def test_a_request_of_a_poller_has_as_many() -> None:
 async def test_a_client_hears_so_many_topics() -> None:
     """In its handshake, in its URL, and with all that it subscribes to later: 422, and what it has stays."""
     three = [f"category:c{number}" for number in range(3)]
-    async with running(max_topics=2) as emitter:
+    async with Emitter.opened(max_topics=2) as emitter:
         before = limited("topics")
         async with emitter.client({"topics": three}) as client:
             refusal = await client.refused()
@@ -430,7 +423,7 @@ async def test_so_many_bytes_of_a_client_wait_and_no_more_is_read() -> None:
 async def test_who_does_not_join_is_let_go() -> None:
     """A connection is for a client that listens."""
     before = limited("connect_time")
-    async with running(connect_timeout_ms=100) as emitter:
+    async with Emitter.opened(connect_timeout_ms=100) as emitter:
         async with connect(f"ws://{emitter.address}{WEBSOCKET}", proxy=None) as stranger, asyncio.timeout(5):
             await stranger.wait_closed()
         assert len(admission(emitter)) == 0
@@ -440,7 +433,7 @@ async def test_who_does_not_join_is_let_go() -> None:
 async def test_who_does_not_change_over_goes_on_polling() -> None:
     """A websocket that takes its time to take over is closed; the session lives on."""
     before = limited("upgrade_time")
-    async with running(upgrade_timeout_ms=100) as emitter:
+    async with Emitter.opened(upgrade_timeout_ms=100) as emitter:
         opened = json.loads((await answers(emitter, POLLING, {})).text[1:])
         async with connect(f"ws://{emitter.address}{WEBSOCKET}&sid={opened['sid']}", proxy=None) as slow:
             async with asyncio.timeout(5):
@@ -453,7 +446,7 @@ async def test_so_many_messages_wait_for_acknowledgements(monkeypatch: pytest.Mo
     """Who sends one more is told to come again, and nobody is sent it."""
     monkeypatch.setattr(acknowledgements, "MAX_WAITING", 3)
     before = limited("acknowledgements")
-    async with running() as emitter, client_of(emitter) as client, asyncio.TaskGroup() as group:
+    async with Emitter.opened() as emitter, client_of(emitter) as client, asyncio.TaskGroup() as group:
         message = {"event": "asked", "ack_timeout_ms": 60_000}
         for _ in range(3):
             group.create_task(emitter.http.post("/emit", json=message, timeout=60))
@@ -467,7 +460,7 @@ async def test_so_many_messages_wait_for_acknowledgements(monkeypatch: pytest.Mo
 
 async def test_a_query_with_thousands_of_parameters_is_read_in_no_time() -> None:
     """What is beyond a hundred of them is not looked at."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         query = "&".join(f"p{number}" for number in range(2_500))
         answer = await answers(emitter, f"{POLLING}&{query}", {})
         assert answer.status_code == 200
@@ -476,7 +469,7 @@ async def test_a_query_with_thousands_of_parameters_is_read_in_no_time() -> None
 
 async def test_idle_clients_are_not_counted_for_what_they_say() -> None:
     """A window for each is kept only as long as it is of use: thousands who connect and listen take none."""
-    async with running() as emitter, client_of(emitter) as client:
+    async with Emitter.opened() as emitter, client_of(emitter) as client:
         windows = emitter.sockets.server._requests  # noqa: SLF001  # its size is seen nowhere else
         assert isinstance(windows, LocalRate)
         assert len(windows) == 0

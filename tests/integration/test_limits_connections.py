@@ -32,13 +32,6 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Shake = Callable[..., Coroutine[Any, Any, tuple[int, Streams]]]
 
 
-@contextlib.asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[Emitter]:
-    async with Emitter.running(**settings) as emitter:
-        await emitter.open()
-        yield emitter
-
-
 def counted(emitter: Emitter) -> int:
     return len(emitter.sockets.server.eio.admission)
 
@@ -90,7 +83,7 @@ async def ended(reader: asyncio.StreamReader) -> None:
 @pytest.mark.parametrize("path", [WEBSOCKET, RAW])
 async def test_who_was_sent_away_counts_until_the_connection_is_gone(path: str, shake: Shake) -> None:
     """The server has ended it, and waits for the client's close frame, which never comes."""
-    async with running(max_connections_per_address=2) as emitter:
+    async with Emitter.opened(max_connections_per_address=2) as emitter:
         held = []
         for _ in range(2):
             status, (reader, writer) = await shake(emitter, path)
@@ -108,7 +101,7 @@ async def test_who_was_sent_away_counts_until_the_connection_is_gone(path: str, 
 
 async def test_what_comes_after_the_end_is_bounded(shake: Shake) -> None:
     """Who goes on sending behind a close frame is not read for long."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         before = limited("late")
         _, (reader, writer) = await shake(emitter)
         writer.write(frame(b"9"))
@@ -127,7 +120,7 @@ async def test_what_comes_after_the_end_is_bounded(shake: Shake) -> None:
 
 async def test_who_went_too_far_is_not_waited_for_long(shake: Shake) -> None:
     """It was told why, and that is all."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         _, (reader, writer) = await shake(emitter, RAW)
         writer.write(frame(b"9"))
         await until_close_frame(reader)
@@ -141,7 +134,7 @@ async def test_who_went_too_far_is_not_waited_for_long(shake: Shake) -> None:
 
 async def test_a_session_is_offered_one_websocket_at_a_time(shake: Shake) -> None:
     """Another one is refused before it is opened; when the first is gone, it is the turn of the next."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         path = f"{WEBSOCKET}&sid={await opened(emitter)}"
         status, (_, first) = await shake(emitter, path)
         assert status == 101
@@ -159,7 +152,7 @@ async def test_a_session_is_offered_one_websocket_at_a_time(shake: Shake) -> Non
 
 async def test_a_probe_that_was_closed_still_is_the_one(shake: Shake) -> None:
     """Else a session would have any number of them, each of which waits for a close frame; but not for long."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         path = f"{WEBSOCKET}&sid={await opened(emitter)}"
         _, (reader, writer) = await shake(emitter, path)
         writer.write(frame(b"no probe"))
@@ -172,7 +165,7 @@ async def test_a_probe_that_was_closed_still_is_the_one(shake: Shake) -> None:
 
 async def test_many_probes_at_once_do_not_slip_through(shake: Shake) -> None:
     """One of them is taken."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         path = f"{WEBSOCKET}&sid={await opened(emitter)}"
         answers = await asyncio.gather(*(shake(emitter, path) for _ in range(20)))
         assert sorted(status for status, _ in answers) == [101] + [400] * 19
@@ -180,7 +173,7 @@ async def test_many_probes_at_once_do_not_slip_through(shake: Shake) -> None:
 
 async def test_probes_from_one_address_have_a_rate(shake: Shake) -> None:
     """As many as handshakes of those who come, which are counted apart: a stock client makes one of either."""
-    async with running(handshakes_per_second=2) as emitter:
+    async with Emitter.opened(handshakes_per_second=2) as emitter:
         before = limited("handshakes")
         sids = [await opened(emitter) for _ in range(4)]
         statuses = [(await shake(emitter, f"{WEBSOCKET}&sid={sid}"))[0] for sid in [*sids, *sids]]
@@ -196,7 +189,7 @@ async def test_probes_from_one_address_have_a_rate(shake: Shake) -> None:
 async def test_a_full_emitter_answers_those_without_whom_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its probes, and the relay; whoever else comes is told to come again."""
     monkeypatch.setattr(http, "SPARE_CONNECTIONS", 0)
-    async with running(max_connections=3) as emitter, contextlib.AsyncExitStack() as stack:
+    async with Emitter.opened(max_connections=3) as emitter, contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(emitter.client()) for _ in range(3)]
         for client in clients:
             await client.welcome()

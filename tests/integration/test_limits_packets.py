@@ -1,10 +1,7 @@
 """How much a client may send of what is no request, and in how many pieces: what it is told, and what is counted."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,13 +29,6 @@ A_SECOND = 10 * PACKETS_PER_MESSAGE
 AT_ONCE = 5 * A_SECOND
 
 
-@contextlib.asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[Emitter]:
-    async with Emitter.running(**settings) as emitter:
-        await emitter.open()
-        yield emitter
-
-
 def counted(emitter: Emitter) -> int:
     return len(emitter.sockets.server.eio.admission)
 
@@ -62,7 +52,7 @@ async def opened(emitter: Emitter) -> str:
 @pytest.mark.parametrize("tiny", TINY)
 async def test_a_client_sends_so_many_packets_of_whatever_kind(tiny: str) -> None:
     """What is no request counts as well, of the websocket protocol too: beyond it, 1008 and the reason."""
-    async with running() as emitter, emitter.client() as client:
+    async with Emitter.opened() as emitter, emitter.client() as client:
         await client.welcome()
         before = limited("packets")
         if tiny == "an empty piece":
@@ -78,7 +68,7 @@ async def test_a_client_sends_so_many_packets_of_whatever_kind(tiny: str) -> Non
 
 async def test_a_listener_sends_as_few() -> None:
     """It has nothing to say, but pings."""
-    async with running() as emitter, connect(f"ws://{emitter.address}{RAW}", proxy=None) as websocket:
+    async with Emitter.opened() as emitter, connect(f"ws://{emitter.address}{RAW}", proxy=None) as websocket:
         await websocket.recv()
         before = limited("packets")
         write(websocket, TINY["a ping of the websocket"], 2 * AT_ONCE)
@@ -89,7 +79,7 @@ async def test_a_listener_sends_as_few() -> None:
 
 async def test_a_request_has_so_many_packets() -> None:
     """429, before any of them is read, and the session ends: what was in it is lost."""
-    async with running() as emitter:
+    async with Emitter.opened() as emitter:
         before = limited("packets")
         session = await opened(emitter)
         assert (await emitter.public.post(session, content="40")).text == "ok"
@@ -103,7 +93,7 @@ async def test_a_request_has_so_many_packets() -> None:
 async def test_a_burst_of_requests_is_nothing_special() -> None:
     """A stock client that polls sends all that it has been given meanwhile in one request."""
     settings = {"client_topics": ["chat:*"], "client_messages_per_second": 100}
-    async with running(**settings) as emitter, emitter.client({"topics": ["chat:lobby"]}) as other:
+    async with Emitter.opened(**settings) as emitter, emitter.client({"topics": ["chat:lobby"]}) as other:
         await other.welcome()
         session = await opened(emitter)
         message = {"topic": "chat:lobby", "event": "said", "payload": "x" * 100}
@@ -123,7 +113,7 @@ PLACEHOLDERS = ",".join(f'{{"_placeholder":true,"num":{number}}}' for number in 
 
 async def test_a_message_has_as_many_bytes_with_its_attachments() -> None:
     """They are all kept until the last one has come: 1008 as soon as they are too much together."""
-    async with running(max_payload_bytes=1_000) as emitter, emitter.client() as client:
+    async with Emitter.opened(max_payload_bytes=1_000) as emitter, emitter.client() as client:
         await client.welcome()
         before = limited("payload")
         await client.send(f'459-1["nothing",{PLACEHOLDERS}]')
@@ -139,7 +129,7 @@ async def test_a_message_has_as_many_bytes_with_its_attachments() -> None:
 
 async def test_the_attachments_of_a_message_have_to_come() -> None:
     """What has come is not kept for ever for what has not."""
-    async with running(request_timeout_ms=200) as emitter, emitter.client() as client:
+    async with Emitter.opened(request_timeout_ms=200) as emitter, emitter.client() as client:
         await client.welcome()
         before = limited("message_time")
         await client.send(f'459-["nothing",{PLACEHOLDERS}]')
@@ -158,7 +148,7 @@ async def test_the_attachments_of_a_message_have_to_come() -> None:
 async def test_a_message_has_to_come_to_its_end(path: str, begun: bytes) -> None:
     """The same for the frames of a message, and for the bytes of a frame."""
     async with (
-        running(request_timeout_ms=200) as emitter,
+        Emitter.opened(request_timeout_ms=200) as emitter,
         connect(f"ws://{emitter.address}{path}", proxy=None) as websocket,
     ):
         before = limited("message_time")
@@ -169,7 +159,7 @@ async def test_a_message_has_to_come_to_its_end(path: str, begun: bytes) -> None
 
 async def test_who_sends_without_a_pause_is_not_taken_to_be_in_the_middle_of_something() -> None:
     """Each message has its own time."""
-    async with running(request_timeout_ms=400) as emitter, emitter.client() as client:
+    async with Emitter.opened(request_timeout_ms=400) as emitter, emitter.client() as client:
         await client.welcome()
         before = limited("message_time")
         frame = Frame(TEXT, b"3" + b" " * 1_000).serialize(mask=True)
