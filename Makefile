@@ -38,9 +38,10 @@ test-images: install tests/node_modules/.installed ## build the images, and run 
 	@tests/setup/debian-13 docker-compose
 	$(BIN)/python -m tests.images
 
-check: install ## what a change must pass before it is tested: ruff, formatting, mypy
+check: install ## what a change must pass before it is tested: ruff, formatting, imports, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
 format: install ## mend what ruff can

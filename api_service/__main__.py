@@ -1,6 +1,6 @@
 """`python -m api_service`: one replica of the product API."""
 
-import shared.early_stop  # noqa: F401  # before the imports that take long
+import shared.serving.early_stop  # noqa: F401  # before the imports that take long
 
 # isort: split
 
@@ -16,10 +16,10 @@ import uvloop
 from api_service.app import create_app, resign
 from api_service.server import create_server
 from api_service.settings import Settings
-from shared.ending import end_soon
 from shared.errors import StartupError
-from shared.files import allow_connections
 from shared.logs import configure_logging
+from shared.serving.ending import end_soon
+from shared.serving.files import allow_connections
 
 
 def main() -> None:

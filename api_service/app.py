@@ -28,19 +28,19 @@ from api_service.schema import prepare_schema
 from api_service.settings import Settings
 from api_service.writes import Writes
 from shared.errors import StartupError
-from shared.http.app import ServiceApp
 from shared.identity.identity import PRODUCTS_READ
-from shared.identity.tokens import Tokens
-from shared.loop_lag import LoopLag
 from shared.openapi import describe, without_token
-from shared.requests import Requests
+from shared.serving.http.app import ServiceApp
+from shared.serving.loop_lag import LoopLag
+from shared.serving.requests import Requests
+from shared.serving.tokens import tokens_of
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Nothing is connected before its lifespan begins."""
     app = ServiceApp("Storecast product API", _lifespan, partial(_describe, settings))
     app.state.settings = settings
-    app.state.tokens = Tokens(settings)
+    app.state.tokens = tokens_of(settings)
     app.state.writes = Writes(settings)
     app.add_middleware(BodyLimit)
     add_browser_rules(app, settings)

@@ -6,7 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.settings import Settings
-from shared.requests import REQUEST_ID_HEADER
+from shared.serving.requests import REQUEST_ID_HEADER
 
 SAFE_HEADERS = {
     # Answers may be for one caller alone.

@@ -30,9 +30,9 @@ from starlette.exceptions import HTTPException
 
 from api_service.browsers import SAFE_HEADERS
 from shared.identity.bearer import CHALLENGE
-from shared.openapi import error_headers
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
-from shared.requests import request_id_headers
+from shared.serving.http.headers import error_headers
+from shared.serving.requests import request_id_headers
 
 
 class ApiError(HTTPException):

@@ -6,9 +6,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from api_service.settings import Settings
-from shared.http.connections import Connections
-from shared.http.protocol import HttpProtocol
-from shared.http.server import Server, configure
+from shared.serving.http.connections import Connections
+from shared.serving.http.protocol import HttpProtocol
+from shared.serving.http.server import Server, configure
 
 
 def create_server(settings: Settings, app: FastAPI) -> uvicorn.Server:

@@ -9,7 +9,7 @@ from api_service.settings import Settings
 from shared.addresses import client_address
 from shared.identity.identity import Identity
 from shared.metrics import limited
-from shared.rates.rate import rate
+from shared.serving.rates.rate import rate
 
 
 class Writes:

@@ -1,1 +1,1 @@
-"""What both services parse: the event, the emitter's HTTP contract, settings and logging. No framework."""
+"""What both services parse: the event, the emitter's HTTP contract, settings, logging. Only `serving` does I/O."""

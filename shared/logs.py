@@ -33,7 +33,7 @@ def configure_logging(settings: ServiceSettings, service: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     logging.captureWarnings(capture=True)
-    # Each call of the libraries drowns what matters; the counters in /metrics have them, and `shared/requests.py`.
+    # Each call of the libraries drowns what matters; the counters in /metrics have them, and `serving/requests.py`.
     for chatty in ("httpx", "httpcore", "uvicorn.access", "engineio", "socketio", "pymongo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(

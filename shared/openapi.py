@@ -3,15 +3,12 @@
 https://spec.openapis.org/oas/v3.1.0
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
 from shared.problems import CONTENT_TYPE
 
@@ -80,26 +77,6 @@ def reference_to(model: type[BaseModel]) -> dict[str, Any]:
     """Return what describes a body that FastAPI does not read itself; the model is one of those to `describe`."""
     schema = {"$ref": _REFERENCE.format(model=model.__name__)}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def error_headers(error: HTTPException, request: Request) -> dict[str, str]:
-    """Return the headers of an error's answer.
-
-    Of a wrong method `Allow` names the right ones (RFC 9110, section 10.2.1): Starlette knows those of one route only.
-    """
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        known: dict[str, Any] = request.app.openapi()["paths"]
-        path = request.url.path
-        # A path as it stands comes before one with a variable in it.
-        if found := known.get(path) or next((known[each] for each in known if _matches(each, path)), None):
-            headers["Allow"] = ", ".join(sorted(method.upper() for method in found))
-    return headers
-
-
-def _matches(template: str, path: str) -> bool:
-    pattern = "[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]*\}", template))
-    return re.fullmatch(pattern, path) is not None
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-import socket
+import platform
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -51,7 +51,7 @@ class ServiceSettings(BaseSettings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     # The name a person recognises a process by: X-Served-By, `welcome.node`, logs.
-    instance: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")] = socket.gethostname()
+    instance: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")] = platform.node()
     # Shared by the API and the emitter; guards the emitter's internal calls.
     emitter_secret: SecretStr
     # Whether callers show who they are. Off only where nobody else can call.

@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from deploy.local.ports import free_ports
-from shared.http.connections import Connections
-from shared.http.protocol import HttpProtocol
+from shared.serving.http.connections import Connections
+from shared.serving.http.protocol import HttpProtocol
 
 _MOST = 10_000
 _REQUEST_S = 30.0

@@ -1,6 +1,6 @@
 """`python -m ws_service`: one emitter."""
 
-import shared.early_stop  # noqa: F401  # before the imports that take long
+import shared.serving.early_stop  # noqa: F401  # before the imports that take long
 
 # isort: split
 
@@ -39,9 +39,9 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     # Refused, they would go into another round of their back-off.
     import uvloop  # noqa: PLC0415  # see above
 
-    from shared.ending import end_soon  # noqa: PLC0415  # see above
-    from shared.files import allow_connections  # noqa: PLC0415  # see above
     from shared.logs import configure_logging  # noqa: PLC0415  # see above
+    from shared.serving.ending import end_soon  # noqa: PLC0415  # see above
+    from shared.serving.files import allow_connections  # noqa: PLC0415  # see above
     from ws_service.app import create_app  # noqa: PLC0415  # see above
     from ws_service.balancing.balancer import Balancer  # noqa: PLC0415  # see above
     from ws_service.engine.http import SPARE_CONNECTIONS  # noqa: PLC0415  # see above

@@ -9,11 +9,11 @@ from functools import partial
 from fastapi import FastAPI
 
 from shared.emitter_api import Batch, Message
-from shared.http.app import ServiceApp
 from shared.identity.tokens import Tokens
 from shared.openapi import describe
-from shared.rates.rate import Rate, rate
-from shared.requests import Requests
+from shared.serving.http.app import ServiceApp
+from shared.serving.rates.rate import Rate, rate
+from shared.serving.requests import Requests
 from ws_service import health
 from ws_service.balancing import endpoints as balancing
 from ws_service.balancing.assign import Assigner
@@ -23,6 +23,7 @@ from ws_service.census import endpoints as census
 from ws_service.census.census import Census
 from ws_service.client import endpoints as client
 from ws_service.cluster.cluster import Cluster
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes
 from ws_service.cluster.peers import Alone
 from ws_service.engine.asgi import SocketApp
@@ -39,7 +40,6 @@ from ws_service.messages import endpoints as messages
 from ws_service.messages.acknowledgements import Acknowledgements
 from ws_service.messages.courier import LocalCourier
 from ws_service.messages.everywhere import ClusterCourier
-from ws_service.node import Node
 from ws_service.settings import Settings
 from ws_service.sockets.access import Access
 from ws_service.sockets.sockets import Sockets

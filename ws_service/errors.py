@@ -18,8 +18,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from shared.identity.bearer import CHALLENGE
-from shared.openapi import error_headers
 from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
+from shared.serving.http.headers import error_headers
 
 
 class CallError(HTTPException):

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import State
 from ws_service.ingest.hub import Hub
 from ws_service.measures import measure_node, measure_sessions
-from ws_service.node import Node
 
 
 class Liveness(BaseModel):

@@ -5,7 +5,7 @@ from functools import partial
 
 import uvicorn
 
-from shared.http.server import Server, configure
+from shared.serving.http.server import Server, configure
 from ws_service.engine.asgi import SocketApp
 from ws_service.engine.engine import Engine
 from ws_service.engine.http import EmitterConnections, EmitterProtocol, Endpoint

@@ -14,7 +14,7 @@ from api_service.settings import Settings
 from shared.emitter_api import EMIT_PATH, Reached
 from shared.emitter_api import Message as EmitterMessage
 from shared.problems import FieldError
-from shared.requests import request_id_headers
+from shared.serving.requests import request_id_headers
 
 _CONNECT_S = 2.0
 # What an answer takes beyond the wait for acknowledgements.

@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError, InvalidResponse, RedisError, R
 from deploy.local.system import System
 from deploy.local.urls import without_password
 from shared.errors import StartupError
-from shared.redis import closing
+from shared.serving.redis import closing
 from ws_service.cluster.redis import open_redis
 
 _LOOK_EVERY_SECONDS = 0.1

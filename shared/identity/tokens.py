@@ -4,11 +4,9 @@ from typing import Any
 
 import jwt
 
-from shared.errors import StartupError
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.identity import ANYONE, Identity
-from shared.identity.key_set import KeySet
-from shared.identity.keys import Keys, SharedSecrets
+from shared.identity.keys import Keys
 from shared.rooms import check_subject
 from shared.settings import ServiceSettings
 
@@ -22,16 +20,12 @@ _REQUIRED = ["exp", "sub", "aud"]
 
 
 class Tokens:
-    """Tells who callers are.
+    """Tells who callers are, by what the settings demand of a token and the keys that sign them."""
 
-    Raises:
-        StartupError: the settings do not say how.
-    """
-
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, keys: Keys) -> None:
         self._settings = settings
         self._without_tokens = settings.auth == "off"
-        self.keys = _keys(settings)
+        self.keys = keys
 
     async def identify(self, token: str | None) -> Identity:
         """Return who has the token, or is without one; raise BadToken or KeysAway."""
@@ -87,27 +81,6 @@ class Tokens:
             leeway=settings.jwt_leeway_seconds,
             options={"require": _REQUIRED},
         )
-
-
-def _keys(settings: ServiceSettings) -> Keys:
-    secrets = [settings.jwt_secret.get_secret_value(), settings.jwt_secret_previous.get_secret_value()]
-    if settings.jwks_url:
-        if any(secrets):
-            raise StartupError("STORECAST_JWKS_URL, STORECAST_JWT_SECRET: set one of them")
-        if not settings.jwt_issuer:
-            # A provider may sign for many with the same keys.
-            raise StartupError("STORECAST_JWT_ISSUER: set it to the iss of the tokens of STORECAST_JWKS_URL")
-        return KeySet(settings.jwks_url)
-    if not secrets[0] and settings.auth != "off":
-        raise StartupError(
-            "STORECAST_JWT_SECRET: set it to what signs the tokens, or set STORECAST_JWKS_URL; "
-            "STORECAST_AUTH=off does without tokens, on loopback alone"
-        )
-    if settings.emitter_secret.get_secret_value() in secrets:
-        raise StartupError(
-            "STORECAST_JWT_SECRET, STORECAST_EMITTER_SECRET: who may push is nobody who may sign, set two"
-        )
-    return SharedSecrets(secret for secret in secrets if secret)
 
 
 def _scopes(claim: Any) -> frozenset[str]:

@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from deploy.local.child import Program
 from deploy.local.ports import free_ports
-from shared.redis import closing
+from shared.serving.redis import closing
 from tests.k8s.manifests import Manifest, environment, one, overlay, pod
 from tests.processes import Process, Processes
 from tests.processes import environment as environment_of

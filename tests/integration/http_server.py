@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Self, cast
 
 import uvicorn
 
-from shared.http.connections import Connections
-from shared.http.protocol import HttpProtocol
+from shared.serving.http.connections import Connections
+from shared.serving.http.protocol import HttpProtocol
 from tests.waiting import eventually
 
 _ANSWERED_TIMEOUT_S = 10

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from deploy.local.ports import HOST
 from shared.emitter_api import MAX_BATCH_BYTES, Batch
 from shared.events import Event
-from shared.redis import closing as closing_redis
+from shared.serving.redis import closing as closing_redis
 from tests.events import EPOCH, closing, event, history, live
 from tests.integration.cluster import all_at, clients, deliver, emitters, open_all
 from tests.integration.emitter import Emitter

@@ -21,11 +21,11 @@ def test_signals_are_handled_before_the_imports_that_take_long(service: str) -> 
     """A container's first process hears only what it has a handler for, and would be killed in the end."""
     lines = python("-X", "importtime", "-m", service).stderr.splitlines()
     imported = [line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")]
-    assert imported.index("shared.early_stop") < imported.index("pydantic_core")
+    assert imported.index("shared.serving.early_stop") < imported.index("pydantic_core")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_process_that_has_not_begun_ends_in_order(number: signal.Signals) -> None:
     """It has nothing to put away, and no failure to tell of."""
-    ended = python("-c", f"import shared.early_stop, signal; signal.raise_signal({number})")
+    ended = python("-c", f"import shared.serving.early_stop, signal; signal.raise_signal({number})")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -9,8 +9,8 @@ import socketio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import StartupError
-from shared.http import seams
-from shared.http.protocol import HttpProtocol
+from shared.serving.http import seams
+from shared.serving.http.protocol import HttpProtocol
 from tests.events import event, live
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually

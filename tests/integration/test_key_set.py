@@ -16,9 +16,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from shared.identity import key_set
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.tokens import Tokens
+from shared.serving import key_set
+from shared.serving.tokens import tokens_of
 from shared.settings import ServiceSettings
 from tests.tokens import token, unsigned
 from tests.waiting import eventually
@@ -96,7 +97,7 @@ def _short_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def reading(provider: Provider) -> AsyncIterator[Tokens]:
     settings = {"emitter_secret": "x" * 16, "jwks_url": provider.url, "jwt_issuer": ISSUER}
-    tokens = Tokens(ServiceSettings.model_validate(settings))
+    tokens = tokens_of(ServiceSettings.model_validate(settings))
     running = asyncio.create_task(tokens.keys.run())
     try:
         yield tokens

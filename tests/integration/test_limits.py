@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from shared.rates.local import LocalRate
+from shared.serving.rates.local import LocalRate
 from tests.events import live
 from tests.integration.emitter import Emitter, RawClient
 from tests.limits import limited

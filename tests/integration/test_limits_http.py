@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.http.protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_UNWANTED_BYTES, MAX_URL_BYTES
+from shared.serving.http.protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_UNWANTED_BYTES, MAX_URL_BYTES
 from tests.integration.http_server import Answer, serving
 from tests.limits import limited
 from tests.waiting import eventually

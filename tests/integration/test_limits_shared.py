@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from api_service.settings import Settings
 from shared import metrics
-from shared.rates.rate import Rate, rate
+from shared.serving.rates.rate import Rate, rate
 from tests.integration.cluster import emitters, open_all
 from tests.integration.test_limits import ONE, OTHER, polling
 from tests.integration.test_limits_api import running, write

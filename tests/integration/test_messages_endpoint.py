@@ -15,8 +15,8 @@ from api_service.messages.messenger import Messenger
 from api_service.relay.emitter_client import EmitterClient, EmitterUnavailable
 from api_service.settings import Settings
 from api_service.writes import Writes
-from shared.identity.tokens import Tokens
 from shared.rooms import RESERVED_EVENTS
+from shared.serving.tokens import tokens_of
 from tests.integration.emitter import SECRET, Emitter
 from tests.listening import Listener
 from tests.tokens import JWT_SECRET, token
@@ -28,7 +28,7 @@ def application(*emitters: str, secret: str = SECRET) -> FastAPI:
     """The endpoint alone, which needs no database."""
     app = FastAPI()
     app.state.settings = settings_of(*emitters, secret=secret)
-    app.state.tokens = Tokens(app.state.settings)
+    app.state.tokens = tokens_of(app.state.settings)
     app.state.writes = Writes(app.state.settings)
     app.include_router(router)
     add_error_handlers(app)

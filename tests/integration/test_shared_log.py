@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.emitter_api import Batch
-from shared.redis import closing
+from shared.serving.redis import closing
 from tests.events import event, events
 from tests.redis_server import RedisServer
 from ws_service.cluster.redis import open_redis

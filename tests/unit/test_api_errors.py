@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from api_service.errors import ApiError, Invalid, NotFound, TooManyRequests, Unavailable, add_error_handlers
 from api_service.middleware import MAX_BODY_BYTES, BodyLimit
 from shared.problems import CONTENT_TYPE, FieldError
-from shared.requests import Requests
+from shared.serving.requests import Requests
 
 
 class _Thing(BaseModel):

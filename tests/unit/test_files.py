@@ -5,7 +5,7 @@ from tests.processes import ROOT
 
 _PROGRAM = """
 import resource
-from shared.files import allow_connections
+from shared.serving.files import allow_connections
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (50, min(hard, 5_000)))
 allow_connections({most})

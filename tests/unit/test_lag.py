@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.loop_lag import LoopLag
+from shared.serving.loop_lag import LoopLag
 from tests.waiting import eventually
 from ws_service.ingest.lag import lag_s
 

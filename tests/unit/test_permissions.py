@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from shared.errors import StartupError
 from shared.identity.identity import ANYONE, PRODUCTS_READ, Identity
 from ws_service.settings import Settings
-from ws_service.sockets.permissions import NotPermitted, Permissions
+from ws_service.topics.permissions import NotPermitted, Permissions
 
 ANN = Identity("ann")
 TRUSTED = Identity(is_trusted=True)

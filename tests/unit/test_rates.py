@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from shared.rates import local
-from shared.rates.local import WINDOW_S, LocalRate
-from shared.rates.rate import Unlimited, rate
+from shared.serving.rates import local
+from shared.serving.rates.local import WINDOW_S, LocalRate
+from shared.serving.rates.rate import Unlimited, rate
 from tests.waiting import eventually
 
 

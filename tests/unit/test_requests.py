@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from api_service.errors import add_error_handlers
 from shared.logs import configure_logging
-from shared.requests import REQUEST_ID_HEADER, Requests, request_id_headers
+from shared.serving.requests import REQUEST_ID_HEADER, Requests, request_id_headers
 from shared.settings import ServiceSettings
 
 _ID = {REQUEST_ID_HEADER: "order-4711"}

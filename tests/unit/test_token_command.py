@@ -12,7 +12,7 @@ import pytest
 from deploy.cli import app
 from shared.identity import __main__ as module
 from shared.identity.identity import PRODUCTS_WRITE, Identity
-from shared.identity.tokens import Tokens
+from shared.serving.tokens import tokens_of
 from shared.settings import ServiceSettings
 from tests.processes import ROOT, environment
 from tests.tokens import JWT_SECRET
@@ -62,7 +62,7 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys:
 async def known(token: str, **settings: str) -> Identity:
     """Return who the services take the owner of a token for."""
     given = {"emitter_secret": EMITTER_SECRET, "jwt_secret": JWT_SECRET, **settings}
-    return await Tokens(ServiceSettings.model_validate(given)).identify(token)
+    return await tokens_of(ServiceSettings.model_validate(given)).identify(token)
 
 
 async def test_a_token_is_good_for_what_was_asked(run: Run) -> None:

@@ -12,7 +12,8 @@ from shared.errors import StartupError
 from shared.identity.errors import BadToken
 from shared.identity.identity import MESSAGES_SEND, PRODUCTS_WRITE, Identity
 from shared.identity.minting import mint
-from shared.identity.tokens import MAX_TOKEN_LENGTH, Tokens
+from shared.identity.tokens import MAX_TOKEN_LENGTH
+from shared.serving.tokens import tokens_of
 from shared.settings import ServiceSettings
 from tests.tokens import JWT_SECRET, signed, token, unsigned
 
@@ -25,7 +26,7 @@ def settings(**fields: Any) -> ServiceSettings:
 
 
 def identify(token: str | None, **fields: Any) -> Identity:
-    return Tokens(settings(**fields)).identify_now(token)
+    return tokens_of(settings(**fields)).identify_now(token)
 
 
 @pytest.mark.parametrize("sub", ["ann", "screen-7", "ann@shop.example", "a_b.c", "x" * 100])
@@ -188,7 +189,7 @@ def test_the_secret_before_a_rotation_is_still_believed() -> None:
 def test_settings_by_which_nobody_can_be_told_from_anybody_end_the_start(fields: dict[str, str], names: str) -> None:
     """A secret that can be guessed makes everybody whoever they like; the line says what to set."""
     with pytest.raises(StartupError, match=names):
-        Tokens(settings(**fields))
+        tokens_of(settings(**fields))
 
 
 def test_a_token_that_was_made_for_trying_is_good() -> None:

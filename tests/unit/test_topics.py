@@ -1,6 +1,6 @@
 import pytest
 
-from ws_service.sockets.topics import check_topic, is_of_clients
+from ws_service.topics.topics import check_topic, is_of_clients
 
 PATTERNS = ("chat:*", "room:one")
 

@@ -14,9 +14,9 @@ import structlog
 from ws_service import metrics
 from ws_service.balancing.excess import beyond_mean, excess
 from ws_service.balancing.lasting import Lasting
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes
 from ws_service.ingest.subscriptions import Subscriptions
-from ws_service.node import Node
 
 _LOOK_EVERY_S = 1.0
 # After a shedding, until all others' heartbeats tell where its clients went.

@@ -11,11 +11,11 @@ from ws_service.balancing.assign import Assigner
 from ws_service.balancing.balancer import Balancer
 from ws_service.calls import OPERATORS, Body, parse
 from ws_service.cluster.heart import beat_of
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes, State
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
 from ws_service.errors import Unavailable
-from ws_service.node import Node
 
 operations = APIRouter(dependencies=OPERATORS, tags=["operations"])
 public = APIRouter(tags=["sockets"])

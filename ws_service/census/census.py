@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from ws_service.cluster.letters import Letter
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import State
 from ws_service.cluster.peers import Peers
 from ws_service.ingest.subscriptions import Subscriptions
-from ws_service.node import Node
 
 _CENSUS = "census"
 _WITHIN_S = 2.0

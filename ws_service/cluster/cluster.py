@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from shared.errors import StartupError
-from shared.redis import closing
+from shared.serving.redis import closing
 from ws_service.cluster.correspondence import Correspondence
 from ws_service.cluster.heart import BEAT, Heart
 from ws_service.cluster.letters import Letter, LetterStream
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Beat, Nodes
 from ws_service.cluster.reader import Reader
 from ws_service.cluster.redis import RedisUnavailable, open_redis
 from ws_service.cluster.shared_log import LogIntake, SharedLog
 from ws_service.ingest.hub import Hub
-from ws_service.node import Node
 from ws_service.settings import Settings
 
 _LEAVE = "leave"

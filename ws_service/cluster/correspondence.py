@@ -9,11 +9,11 @@ import orjson
 import structlog
 
 from ws_service.cluster.letters import Letter, LetterStream
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes
 from ws_service.cluster.peers import Answers, Handler
 from ws_service.cluster.redis import RedisUnavailable
 from ws_service.errors import CallError, Unavailable
-from ws_service.node import Node
 
 MOST_OPEN = 1_000
 _AT_ONCE = 16

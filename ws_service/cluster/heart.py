@@ -6,10 +6,10 @@ import itertools
 import structlog
 
 from ws_service.cluster.letters import Letter, LetterStream, order_of
+from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Beat, Nodes
 from ws_service.cluster.reader import Reader
 from ws_service.cluster.redis import RedisUnavailable, is_cancelled
-from ws_service.node import Node
 
 BEAT = "beat"
 _EVERY_S = 1.0

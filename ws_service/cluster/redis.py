@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
-from shared.redis import Client, redis_client
+from shared.serving.redis import Client, redis_client
 from ws_service.errors import Unavailable
 
 BLOCK_MS = 1_000

@@ -12,8 +12,8 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from shared.deadlines import Deadlines
 from shared.metrics import limited
+from shared.serving.deadlines import Deadlines
 from ws_service import metrics
 from ws_service.engine.packets import PING, Packets
 from ws_service.engine.polling import TEXT, Answer, Polling

@@ -13,8 +13,8 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SEND_EOF, Protocol, Side, State
 
-from shared.deadlines import Deadlines
 from shared.metrics import limited
+from shared.serving.deadlines import Deadlines
 from ws_service.engine.portions import portion
 from ws_service.limits.allowance import Allowance
 from ws_service.settings import Settings

@@ -12,9 +12,9 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from shared.emitter_api import EVENTS_PATH, POSITION_PATH
-from shared.http.connections import Connections
-from shared.http.protocol import TOO_MANY, HttpProtocol
 from shared.metrics import limited
+from shared.serving.http.connections import Connections
+from shared.serving.http.protocol import TOO_MANY, HttpProtocol
 from ws_service.engine.frames import FrameProtocol, silent
 from ws_service.engine.requests import EngineRequest, Refused
 from ws_service.settings import Settings

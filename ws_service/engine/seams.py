@@ -1,9 +1,10 @@
 """The private parts of libraries that this folder reaches into, and the versions in which they were read.
 
-Another version may start only after someone has read these parts in it. uvicorn's are in `shared/http/seams.py`.
+Another version may start only after someone has read these parts in it. uvicorn's:
+`shared/serving/http/seams.py`.
 """
 
-from shared.http.seams import check_versions
+from shared.serving.http.seams import check_versions
 
 SEAMS = {
     # `AsyncServer._engineio_server_class`, which names the engine; the options go to the engine as they are.

@@ -9,10 +9,10 @@ from socketio import packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import Packet
 
-from shared.deadlines import Deadlines
 from shared.metrics import limited
 from shared.problems import problem
-from shared.rates.rate import rate
+from shared.serving.deadlines import Deadlines
+from shared.serving.rates.rate import rate
 from ws_service.engine import json
 from ws_service.engine.decoder import Incomplete, Malformed, decode
 from ws_service.engine.engine import Engine

@@ -4,17 +4,14 @@ import asyncio
 import base64
 import re
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 import structlog
 
 from shared.metrics import limited
 from ws_service.engine.packets import Packets
 from ws_service.limits.allowance import PACKETS_A_TURN
-
-if TYPE_CHECKING:
-    from ws_service.engine.engine import Engine
 
 # How many messages of a client, and how many bytes or characters, may wait for the one before to be dealt with. Beyond
 # either no more are read.
@@ -61,6 +58,28 @@ class Sender(Protocol):
         """Go on: there is room again."""
 
 
+class Owner(Protocol):
+    """Who keeps all sessions: what becomes of one is told to it."""
+
+    def heard(self, session: "Session", /) -> None:
+        """Hear that a client has sent something."""
+
+    def ponged(self, session: "Session", /) -> None:
+        """Hear that a client has answered its ping."""
+
+    def overflowed(self, session: "Session", /) -> None:
+        """Hear that a client does not take what is sent to it."""
+
+    def closed(self, session: "Session", /, *, to_be_told: bool) -> None:
+        """Hear that a session has ended; a client that is to be told asks once more."""
+
+    def start(self, work: Coroutine[Any, Any, None], /) -> asyncio.Task[None]:
+        """Own a task that deals with a session's messages."""
+
+    async def receive(self, session: "Session", message: str | bytes, /) -> None:
+        """Deal with a message."""
+
+
 class Session:
     """A connected client: its transport, what it has sent and is not dealt with yet, and who listens.
 
@@ -68,10 +87,10 @@ class Session:
     """
 
     __slots__ = (
-        "_engine",
         "_inbox",
         "_inbox_bytes",
         "_is_reading",
+        "_owner",
         "_task",
         "address",
         "client",
@@ -83,8 +102,8 @@ class Session:
         "transport",
     )
 
-    def __init__(self, engine: "Engine", sid: str, transport: Transport, address: str) -> None:
-        self._engine = engine
+    def __init__(self, owner: Owner, sid: str, transport: Transport, address: str) -> None:
+        self._owner = owner
         self._inbox: deque[str | bytes] | None = None
         self._inbox_bytes = 0
         self._is_reading = True
@@ -142,7 +161,7 @@ class Session:
         try:
             to_be_told = self.transport.close(at_once=at_once, why=why)
         finally:
-            self._engine.closed(self, to_be_told=to_be_told)
+            self._owner.closed(self, to_be_told=to_be_told)
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call back in the event loop's next turn."""
@@ -160,7 +179,7 @@ class Session:
 
     def overflowed(self) -> None:
         """Hear from the transport that more waits for the client than may."""
-        self._engine.overflowed(self)
+        self._owner.overflowed(self)
         self.close(at_once=True)
 
     def upgrade(self, websocket: Transport, waiting: list[Packets]) -> None:
@@ -181,7 +200,7 @@ class Session:
         """Take an Engine.IO packet: text, or bytes for a binary message."""
         if self.is_closed:
             return
-        self._engine.heard(self)
+        self._owner.heard(self)
         if isinstance(packet, bytes):
             self._take(packet)
             return
@@ -189,7 +208,7 @@ class Session:
             case "4":
                 self._take(packet[1:])
             case "3":
-                self._engine.ponged(self)
+                self._owner.ponged(self)
             case "b":
                 self._take(_base64(packet[1:]))
             case "0" | "5" | "6":
@@ -204,7 +223,7 @@ class Session:
         self._inbox.append(message)
         self._inbox_bytes += len(message)
         if self._task is None:
-            self._task = self._engine.start(self._work())
+            self._task = self._owner.start(self._work())
         if self._is_reading and self._is_behind(self._inbox):
             limited.labels("waiting").inc()
             self._is_reading = False
@@ -219,7 +238,7 @@ class Session:
                 if not self._is_reading and not self._is_behind(self._inbox):
                     self._is_reading = True
                     self.transport.resume_reading()
-                await self._engine.receive(self, message)
+                await self._owner.receive(self, message)
                 dealt_with += 1
                 if dealt_with % PACKETS_A_TURN == 0:
                     # Most messages wait for nothing, and would be dealt with in one go.

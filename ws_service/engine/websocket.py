@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from websockets.frames import CloseCode
 
-from shared.deadlines import Deadlines
 from shared.metrics import limited
+from shared.serving.deadlines import Deadlines
 from ws_service.engine.engine import Engine
 from ws_service.engine.frames import FrameProtocol, Limits
 from ws_service.engine.http import Opener

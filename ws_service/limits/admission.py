@@ -1,13 +1,26 @@
 """Who may come in: how many clients there may be, here and from one address, and how fast they may come."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 from shared.addresses import client_address
 from shared.metrics import limited
-from shared.rates.rate import Rate
-from ws_service.engine.requests import EngineRequest
-from ws_service.node import Node
+from shared.serving.rates.rate import Rate
+from ws_service.cluster.node import Node
 from ws_service.settings import Settings
+
+
+class Request(Protocol):
+    """What shows where a client comes from. Header names are in lower case."""
+
+    @property
+    def peer(self) -> str:
+        """Who is connected."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What it sent."""
 
 
 class NotAdmitted(Exception):
@@ -40,7 +53,7 @@ class Admission:
         """Return how many clients are here."""
         return self._here
 
-    async def admit(self, request: EngineRequest) -> str:
+    async def admit(self, request: Request) -> str:
         """Return the address that a client comes from, if it may come; else raise NotAdmitted.
 
         Whoever lets it enter without awaiting anything else keeps the limits exactly.
@@ -51,7 +64,7 @@ class Admission:
         self.look(address)
         return address
 
-    async def permit_upgrade(self, request: EngineRequest) -> None:
+    async def permit_upgrade(self, request: Request) -> None:
         """Count a handshake by which a client that is here changes its transport, or raise NotAdmitted.
 
         As often as handshakes of those who come, but apart from them: each stock client makes one of either kind.
@@ -86,5 +99,5 @@ class Admission:
             detail = f"at most {self._handshakes_per_second} handshakes a second from one address: try again"
             raise NotAdmitted(HTTPStatus.TOO_MANY_REQUESTS, detail, "handshakes")
 
-    def _address(self, request: EngineRequest) -> str:
+    def _address(self, request: Request) -> str:
         return client_address(request.peer, request.headers.get("x-forwarded-for", ""), self._trusted)

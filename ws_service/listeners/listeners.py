@@ -18,8 +18,8 @@ from ws_service.sockets import attendance, recovery
 from ws_service.sockets.access import Access
 from ws_service.sockets.connection import Encoding, Feed, Session
 from ws_service.sockets.handover import wait_for_history
-from ws_service.sockets.permissions import NotPermitted
-from ws_service.sockets.topics import Choice
+from ws_service.topics.permissions import NotPermitted
+from ws_service.topics.topics import Choice
 
 
 class Stream(Session[bytes], Protocol):

@@ -10,7 +10,7 @@ from shared.identity.identity import ANYONE, Identity
 from shared.problems import FieldError, invalid_fields, summary
 from ws_service.errors import Malformed
 from ws_service.sockets.requests import Handshake
-from ws_service.sockets.topics import Choice
+from ws_service.topics.topics import Choice
 
 LAST_EVENT_ID = "Last-Event-ID"
 

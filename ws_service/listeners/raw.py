@@ -9,8 +9,8 @@ import orjson
 import structlog
 from websockets.frames import CloseCode, Frame, Opcode
 
-from shared.deadlines import Deadlines
 from shared.problems import CONTENT_TYPE, problem
+from shared.serving.deadlines import Deadlines
 from ws_service import metrics
 from ws_service.engine.frames import FrameProtocol, Limits
 from ws_service.engine.http import Opener

@@ -16,8 +16,8 @@ from ws_service.ingest.member import Member
 from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
 from ws_service.settings import Settings
-from ws_service.sockets.permissions import NotPermitted, Permissions
-from ws_service.sockets.topics import MAX_TOPIC_LENGTH, is_of_clients
+from ws_service.topics.permissions import NotPermitted, Permissions
+from ws_service.topics.topics import MAX_TOPIC_LENGTH, is_of_clients
 
 
 class Publish(BaseModel):

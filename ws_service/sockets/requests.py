@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from shared.events import PRODUCTS, Position
 from shared.identity.tokens import MAX_TOKEN_LENGTH
 from shared.metrics import limited
-from ws_service.sockets.topics import Choice, check_topic
+from ws_service.topics.topics import Choice, check_topic
 
 
 def _offset(value: Any) -> Position:

@@ -12,7 +12,7 @@ from ws_service import metrics
 from ws_service.ingest.outgoing import Note
 from ws_service.ingest.subscriptions import Subscriptions
 from ws_service.sockets.connection import Feed
-from ws_service.sockets.permissions import Permissions
+from ws_service.topics.permissions import Permissions
 
 EXPIRING = "token_expiring"
 EXPIRED = "token_expired"

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from api_service.database import clients_of
 from api_service.settings import Settings as ApiSettings
-from shared.identity.tokens import Tokens
-from shared.rates.rate import rate
+from shared.serving.rates.rate import rate
+from shared.serving.tokens import tokens_of
 from shared.settings import ServiceSettings
 from ws_service.settings import Settings as EmitterSettings
-from ws_service.sockets.permissions import Permissions
+from ws_service.topics.permissions import Permissions
 
 
 class Service(NamedTuple):
@@ -35,6 +35,6 @@ def _redis_url(settings: EmitterSettings) -> None:
 
 
 SERVICES: Mapping[str, Service] = {
-    "api": Service(ApiSettings, (Tokens, _writes, _mongo_url)),
-    "emitter": Service(EmitterSettings, (Tokens, Permissions, _redis_url)),
+    "api": Service(ApiSettings, (tokens_of, _writes, _mongo_url)),
+    "emitter": Service(EmitterSettings, (tokens_of, Permissions, _redis_url)),
 }

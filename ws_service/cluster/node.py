@@ -1,6 +1,6 @@
 """This emitter: its name, and whether clients should come to it."""
 
-from shared.loop_lag import LoopLag
+from shared.serving.loop_lag import LoopLag
 from ws_service.cluster.nodes import Nodes, State
 from ws_service.ingest.hub import Hub
 from ws_service.settings import Settings

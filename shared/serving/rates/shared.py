@@ -12,8 +12,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 
 from shared import metrics
-from shared.rates.local import WINDOW_S, LocalRate
-from shared.redis import closing, redis_client
+from shared.serving.rates.local import WINDOW_S, LocalRate
+from shared.serving.redis import closing, redis_client
 
 _PREFIX = "storecast:rates"
 

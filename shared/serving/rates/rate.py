@@ -4,8 +4,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from shared.errors import StartupError
-from shared.rates.local import LocalRate
-from shared.rates.shared import SharedRate
+from shared.serving.rates.local import LocalRate
+from shared.serving.rates.shared import SharedRate
 
 
 class Rate(Protocol):

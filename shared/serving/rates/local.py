@@ -6,7 +6,7 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from shared.deadlines import Deadlines
+from shared.serving.deadlines import Deadlines
 
 WINDOW_S = 2
 """Over so many seconds it is counted: all that is permitted in them may come at once."""

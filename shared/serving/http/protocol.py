@@ -9,8 +9,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from shared import metrics
-from shared.http.answers import Refusal
-from shared.http.connections import Connections
+from shared.serving.http.answers import Refusal
+from shared.serving.http.connections import Connections
 
 MAX_URL_BYTES = 16 * 1024
 MAX_HEAD_BYTES = 64 * 1024

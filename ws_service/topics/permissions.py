@@ -4,7 +4,7 @@ from shared.errors import StartupError
 from shared.identity.identity import PRODUCTS_READ, Identity
 from shared.rooms import is_private
 from ws_service.settings import Settings
-from ws_service.sockets.topics import is_numbered, matches
+from ws_service.topics.topics import is_numbered, matches
 
 _OWNER = "sub"
 

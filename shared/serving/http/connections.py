@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shared.deadlines import Deadlines
+from shared.serving.deadlines import Deadlines
 
 # How long a client may take over the last of what was written to it.
 _CLOSE_S = 10
