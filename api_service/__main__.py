@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import socket
 import sys
 
 import uvloop
@@ -20,6 +19,7 @@ from shared.errors import StartupError
 from shared.logs import configure_logging
 from shared.serving.ending import end_soon
 from shared.serving.files import allow_connections
+from shared.serving.listener import listen
 
 
 def main() -> None:
@@ -52,22 +52,13 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    listener = _listen(settings)
+    listener = listen(settings)
     async with app.router.lifespan_context(app):
         # What was loaded stays: a full collection need not look at it, some 50 ms in which nothing else is done.
         gc.collect()
         gc.freeze()
         await server.serve(sockets=[listener])
         end_soon()
-
-
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        return socket.create_server((settings.host, settings.port), backlog=2048)
-    except OSError as error:
-        raise StartupError(
-            f"STORECAST_HOST, STORECAST_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        ) from None
 
 
 if __name__ == "__main__":
