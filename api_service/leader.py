@@ -91,7 +91,7 @@ class Leader:
         log = EventLog(self._database)
         sequencer = Sequencer(self._database, self._lease, log, self._prepare_schema)
         history = HistoryBounds(self._settings.history_events, self._settings.history_bytes)
-        relay = Relay(log, self._emitter, state.epoch, self._epoch_in_force, history, relayed=state.relayed)
+        relay = Relay(log, self._emitter, state, self._epoch_in_force, history)
         _log.info("leading", epoch=state.epoch)
         metrics.leader.set(1)
         try:

@@ -14,6 +14,7 @@ import structlog
 from api_service import metrics
 from api_service.errors import DatabaseUnavailable
 from api_service.feed.event_log import EventLog
+from api_service.feed.lease import FeedState
 from api_service.relay.emitter_client import BatchRefused, EmitterClient, EmitterError, EmitterUnavailable
 from api_service.relay.refusals import find_refused, spread, versions_disagree
 from shared.backoff import Backoff
@@ -49,23 +50,21 @@ class Relay:
     `confirm_epoch` asks for the epoch that is in force.
     """
 
-    def __init__(  # noqa: PLR0913  # two ends, and what one term has to know
+    def __init__(
         self,
         log: EventLog,
         emitter: EmitterClient,
-        epoch: str,
+        state: FeedState,
         confirm_epoch: Callable[[], Awaitable[str]],
         history: HistoryBounds,
-        *,
-        relayed: int | None = None,
     ) -> None:
         self._log = log
         self._emitter = emitter
-        self._epoch = epoch
+        self._epoch = state.epoch
         self._confirm_epoch = confirm_epoch
         self._history = history
         # The last position that the emitter was seen at, for those who watch; what to post is decided by its answer.
-        self.relayed = relayed
+        self.relayed = state.relayed
         # The emitter's last answer; None when it has to be asked.
         self._answer: EmitterPosition | None = None
 

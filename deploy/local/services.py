@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from deploy.local.child import Program
@@ -57,8 +58,8 @@ def emitter(
         "PUBLIC_WS_URL": address_of(port),
         "REDIS_URL": redis_url,
     }
-    stop_seconds = _STOP_SECONDS + (settings.drain_seconds if redis_url else 0)
-    return _service("ws_service", emitter_name(number), port, settings, own, stop_seconds)
+    program = _service("ws_service", emitter_name(number), port, settings, own)
+    return replace(program, stop_seconds=_STOP_SECONDS + (settings.drain_seconds if redis_url else 0))
 
 
 def emitter_name(number: int) -> str:
@@ -66,9 +67,7 @@ def emitter_name(number: int) -> str:
     return f"emitter-{number}"
 
 
-def _service(  # noqa: PLR0913, PLR0917 - what one service has that the others have not
-    module: str, name: str, port: int, settings: LocalSettings, own: dict[str, str], stop_seconds: float = _STOP_SECONDS
-) -> Program:
+def _service(module: str, name: str, port: int, settings: LocalSettings, own: dict[str, str]) -> Program:
     variables = {
         "HOST": HOST,
         "PORT": str(port),
@@ -86,5 +85,5 @@ def _service(  # noqa: PLR0913, PLR0917 - what one service has that the others h
         address=address_of(port),
         command=(sys.executable, "-m", module),
         environment={f"{PREFIX}{variable}": value for variable, value in variables.items()},
-        stop_seconds=stop_seconds,
+        stop_seconds=_STOP_SECONDS,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from api_service import metrics
 from api_service.feed.event_log import Entry
+from api_service.feed.lease import FeedState
 from api_service.relay.backlog import Backlog, measure_backlog
 from api_service.relay.emitter_client import BatchRefused, EmitterClient, EmitterUnavailable
 from api_service.relay.relay import HistoryBounds, LogBehind, Relay
@@ -53,7 +54,7 @@ def relay_of(feed: Feed, client: EmitterClient, *, events: int = 1000, max_bytes
     async def confirm_epoch() -> str:
         return now
 
-    return Relay(feed.log, client, EPOCH, confirm_epoch, HistoryBounds(events, max_bytes))
+    return Relay(feed.log, client, FeedState(EPOCH, {}, None), confirm_epoch, HistoryBounds(events, max_bytes))
 
 
 async def log(feed: Feed, first: int, last: int, payload: Any = None) -> None:

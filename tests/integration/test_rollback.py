@@ -11,7 +11,7 @@ from pymongo import MongoClient
 
 from api_service.database import open_database
 from api_service.feed.event_log import Entry, LogEnd
-from api_service.feed.lease import read_leadership
+from api_service.feed.lease import FeedState, read_leadership
 from api_service.feed.sequencer import Sequencer
 from api_service.relay.emitter_client import EmitterClient
 from api_service.relay.relay import HistoryBounds, Relay
@@ -65,7 +65,9 @@ async def relay_of(feed: Feed, emitter: Emitter) -> AsyncIterator[Relay]:
 
     chosen = settings("mongodb://none", emitter_url=f"http://{emitter.address}")
     async with EmitterClient.connect(chosen) as client:
-        yield Relay(feed.log, client, await confirm_epoch(), confirm_epoch, HistoryBounds(1000, MIB))
+        yield Relay(
+            feed.log, client, FeedState(await confirm_epoch(), {}, None), confirm_epoch, HistoryBounds(1000, MIB)
+        )
 
 
 class Gate:

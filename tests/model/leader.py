@@ -182,7 +182,7 @@ class Term:
         log = parts.log(world.mongo)
         lease = _Lease(world.mongo, owner)
         sequencer = parts.sequencer(cast("Database", world.mongo), lease, log, prepare_schema)
-        relay = parts.relay(log, parts.mailbox(world), state.epoch, confirm_epoch, HISTORY, relayed=state.relayed)
+        relay = parts.relay(log, parts.mailbox(world), state, confirm_epoch, HISTORY)
         self.epoch = state.epoch
         self._relay = relay
         self._retention = Retention(log, LIMITS, lambda: relay.relayed)

@@ -18,17 +18,11 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-def frame(  # noqa: PLR0913  # one argument for each field of the frame
-    opcode: int,
-    payload: bytes = b"",
-    *,
-    fin: bool = True,
-    rsv: int = 0,
-    masked: bool = True,
-    length: int | None = None,
+def frame(
+    opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool = True, length: int | None = None
 ) -> bytes:
-    """Return a client's frame. `length` is what it claims, if not the truth."""
-    first = (0x80 if fin else 0) | rsv | opcode
+    """Return a client's frame. `opcode` may have reserved bits with it; `length` is what it claims, true or not."""
+    first = (0x80 if fin else 0) | opcode
     claimed = len(payload) if length is None else length
     mask_bit = 0x80 if masked else 0
     if claimed <= _SHORT:

@@ -218,7 +218,11 @@ def _is_text(data: bytes) -> bool:
 # One fault at a time: which of two is seen first is a matter of taste.
 _FAULTY_FRAMES: st.SearchStrategy[tuple[bytes, ...]] = st.one_of(
     st.tuples(st.builds(frame, _OPCODES, st.just(b"3"), masked=st.sampled_from([False]))),
-    st.tuples(st.builds(frame, _OPCODES, st.just(b"3"), rsv=st.sampled_from([RSV1, RSV1 >> 1, RSV1 >> 2]))),
+    st.tuples(
+        st.builds(
+            lambda opcode, rsv: frame(opcode | rsv, b"3"), _OPCODES, st.sampled_from([RSV1, RSV1 >> 1, RSV1 >> 2])
+        )
+    ),
     st.tuples(st.builds(frame, st.sampled_from([*range(0x3, 0x8), *range(0xB, 0x10)]), st.binary(max_size=3))),
     st.tuples(st.builds(frame, st.sampled_from(_CONTROL), fin=st.sampled_from([False]))),
     st.tuples(st.builds(frame, st.sampled_from(_CONTROL), st.integers(126, 130).map(lambda size: b"x" * size))),

@@ -34,10 +34,10 @@ class Cluster:
         except ValueError as error:
             raise StartupError(f"STORECAST_REDIS_URL: {error}") from None
         log = SharedLog(self._redis, settings.history_events, settings.history_bytes)
-        self._letters = LetterStream(self._redis)
+        self._letters = LetterStream(self._redis, node.id)
         self._node = node
         self._nodes = nodes
-        self._reader = Reader(self._redis, log, self._letters, hub, node.id, self._hear)
+        self._reader = Reader(self._redis, log, self._letters, hub, self._hear)
         self._heart = Heart(node, nodes, self._letters, self._reader)
         self.intake = LogIntake(log, hub)
         self.peers = Correspondence(node, nodes, self._letters)

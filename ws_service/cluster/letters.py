@@ -31,10 +31,11 @@ class Letter(NamedTuple):
 
 
 class LetterStream:
-    """The Redis Stream of letters."""
+    """The Redis Stream of letters, as one node has it."""
 
-    def __init__(self, redis: Streams) -> None:
+    def __init__(self, redis: Streams, own_id: str) -> None:
         self._redis = redis
+        self._own_id = own_id
         # Redis' own clock, as the newest id tells it: ours may differ.
         self._now_ms = 0
 
@@ -63,17 +64,16 @@ class LetterStream:
             newest = await self._redis.xrevrange(LETTERS, count=1)
         return newest[0][0] if newest else _NOTHING
 
+    def read(self, fields: Fields) -> Letter | None:
+        """Read a letter; None for one to another node, which is not looked into."""
+        to = fields[_TO].decode()
+        if to not in {"", self._own_id}:
+            return None
+        return Letter(fields[_KIND].decode(), orjson.loads(fields[_HEAD]), fields[_PAYLOAD], to)
+
     @property
     def _oldest(self) -> str:
         return str(max(0, self._now_ms - int(KEPT_S * 1000)))
-
-
-def letter_of(fields: Fields, own_id: str) -> Letter | None:
-    """Read a letter; None for one to another node, which is not looked into."""
-    to = fields[_TO].decode()
-    if to not in {"", own_id}:
-        return None
-    return Letter(fields[_KIND].decode(), orjson.loads(fields[_HEAD]), fields[_PAYLOAD], to)
 
 
 def order_of(number: bytes) -> tuple[int, int]:

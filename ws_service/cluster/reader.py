@@ -9,7 +9,7 @@ import structlog
 from shared.backoff import Backoff
 from shared.emitter_api import MAX_BATCH_BYTES
 from ws_service import metrics
-from ws_service.cluster.letters import KEPT_S, LETTERS, Letter, LetterStream, letter_of, order_of
+from ws_service.cluster.letters import KEPT_S, LETTERS, Letter, LetterStream, order_of
 from ws_service.cluster.redis import BLOCK_MS, RedisUnavailable, Row, Streams, is_cancelled, translated
 from ws_service.cluster.shared_log import SharedLog, entry_of, log_of
 from ws_service.ingest.entry import Entry
@@ -32,20 +32,13 @@ class Reader:
     the hub of one of many, so that it is where it was when an answer comes.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # two streams, and who hears of them
-        self,
-        redis: Streams,
-        log: SharedLog,
-        letters: LetterStream,
-        hub: Hub,
-        own_id: str,
-        hear: Callable[[Letter], None],
+    def __init__(
+        self, redis: Streams, log: SharedLog, letters: LetterStream, hub: Hub, hear: Callable[[Letter], None]
     ) -> None:
         self._redis = redis
         self._shared_log = log
         self._letters = letters
         self._hub = hub
-        self._own_id = own_id
         self._hear = hear
         # Fewer after a read that took too long: it would take as long again.
         self._at_once = _MOST_AT_ONCE
@@ -95,7 +88,7 @@ class Reader:
         for number, fields in found.get(LETTERS.encode(), ()):
             self.place = number
             try:
-                if letter := letter_of(fields, self._own_id):
+                if letter := self._letters.read(fields):
                     self._hear(letter)
             except Exception as error:  # noqa: BLE001  # one of another version, or a fault: the next one is read
                 _log.error("a letter cannot be read", number=number.decode(), error=repr(error)[:200])

@@ -16,7 +16,7 @@ from shared.metrics import limited
 from shared.serving.http.connections import Connections
 from shared.serving.http.protocol import TOO_MANY, HttpProtocol
 from ws_service.engine.frames import FrameProtocol, silent
-from ws_service.engine.requests import EngineRequest, Refused
+from ws_service.engine.requests import EngineRequest, Refused, read_headers, read_peer, read_query
 from ws_service.settings import Settings
 
 _SWITCHING_PROTOCOLS = 101
@@ -126,10 +126,9 @@ class EmitterProtocol(HttpProtocol):
             # The rest of the answer to a request that came before would go into the websocket's stream.
             raise Refused(3, "Bad request")
         scheme = "https" if self.scheme == "https" else "http"
-        method, query = self.scope["method"], url.query or b""
-        opener = await endpoint.admit(
-            EngineRequest.of(method, query, self.headers, scheme=scheme, peer=self.client, is_upgrade=True)
-        )
+        method, query, headers = self.scope["method"], read_query(url.query or b""), read_headers(self.headers)
+        request = EngineRequest(method, query, headers, scheme, read_peer(self.client), is_upgrade=True)
+        opener = await endpoint.admit(request)
         if method != "GET":
             raise Refused(2, "Bad handshake method", HTTPStatus.METHOD_NOT_ALLOWED)
         return opener

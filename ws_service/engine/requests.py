@@ -50,37 +50,31 @@ class EngineRequest(NamedTuple):
     is_upgrade: bool
 
     @classmethod
-    def of(  # noqa: PLR0913  # what a request consists of
-        cls,
-        method: str,
-        query: bytes,
-        headers: Iterable[tuple[bytes, bytes]],
-        *,
-        scheme: str,
-        peer: Sequence[Any] | None,
-        is_upgrade: bool,
-    ) -> "EngineRequest":
-        """Read a request. The last value of a repeated parameter counts, all those of a header."""
-        read: dict[str, str] = {}
-        for name, value in headers:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
-            read[key] = f"{read[key]},{text}" if key in read else text
-        # Nobody has so many to say, and reading thousands of them takes its time.
-        first = "&".join(query.decode("latin-1").split("&", _MOST_PARAMETERS)[:_MOST_PARAMETERS])
-        parameters = dict(parse_qsl(first, keep_blank_values=True))
-        return cls(method, parameters, read, scheme, peer[0] if peer else "", is_upgrade)
-
-    @classmethod
     def of_scope(cls, scope: Scope) -> "EngineRequest":
         """Read a request that came by ASGI."""
-        return cls.of(
-            scope["method"],
-            scope["query_string"],
-            scope["headers"],
-            scheme=scope["scheme"],
-            peer=scope.get("client"),
-            is_upgrade=False,
-        )
+        query, headers = read_query(scope["query_string"]), read_headers(scope["headers"])
+        return cls(scope["method"], query, headers, scope["scheme"], read_peer(scope.get("client")), is_upgrade=False)
+
+
+def read_query(query: bytes) -> Mapping[str, str]:
+    """Return the parameters; the last value of a repeated one counts."""
+    # Nobody has so many to say, and reading thousands of them takes its time.
+    first = "&".join(query.decode("latin-1").split("&", _MOST_PARAMETERS)[:_MOST_PARAMETERS])
+    return dict(parse_qsl(first, keep_blank_values=True))
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Return the headers, whose names are in lower case; all values of a repeated one count."""
+    read: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        read[key] = f"{read[key]},{text}" if key in read else text
+    return read
+
+
+def read_peer(client: Sequence[Any] | None) -> str:
+    """Return the address of who is connected; empty over a Unix socket."""
+    return client[0] if client else ""
 
 
 def check(request: EngineRequest, sessions: Mapping[str, Session]) -> Session | None:
