@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from pymongo.errors import DuplicateKeyError
 
 from api_service import health
-from api_service.browsers import add_browser_rules
+from api_service.browsers import SAFE_HEADERS, add_browser_rules
 from api_service.database import open_database
-from api_service.errors import DatabaseUnavailable, add_error_handlers
+from api_service.errors import DatabaseUnavailable
 from api_service.feed import endpoints as events
 from api_service.feed.lease import Lease
 from api_service.leader import Leader
@@ -31,6 +31,7 @@ from shared.errors import StartupError
 from shared.identity.identity import PRODUCTS_READ
 from shared.openapi import describe, without_token
 from shared.serving.http.app import ServiceApp
+from shared.serving.http.errors import add_error_handlers
 from shared.serving.loop_lag import LoopLag
 from shared.serving.requests import Requests
 from shared.serving.tokens import tokens_of
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit)
     add_browser_rules(app, settings)
     app.add_middleware(Requests, binds_id=True)
-    add_error_handlers(app)
+    add_error_handlers(app, SAFE_HEADERS)
     # Reading first: what it has no method for is answered by the other.
     app.include_router(products.reading)
     app.include_router(products.writing)

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from api_service.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
+from api_service.errors import Forbidden, Unauthorized
 from api_service.settings import Settings
 from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.identity import PRODUCTS_READ, Identity
 from shared.identity.tokens import Tokens
 from shared.openapi import BEARER
+from shared.serving.http.errors import TooManyRequests, Unavailable
 
 
 def guarded_router(scope: str, **options: Any) -> APIRouter:

@@ -3,10 +3,10 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_service.errors import BodyTooLarge
 from api_service.products.endpoints import BATCH_PATH
 from shared.metrics import limited
 from shared.problems import FieldError
+from shared.serving.http.errors import BodyTooLarge
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024

@@ -4,11 +4,11 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import Request
 
-from api_service.errors import TooManyRequests
 from api_service.settings import Settings
 from shared.addresses import client_address
 from shared.identity.identity import Identity
 from shared.metrics import limited
+from shared.serving.http.errors import TooManyRequests
 from shared.serving.rates.rate import rate
 
 

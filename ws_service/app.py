@@ -12,6 +12,7 @@ from shared.emitter_api import Batch, Message
 from shared.identity.tokens import Tokens
 from shared.openapi import describe
 from shared.serving.http.app import ServiceApp
+from shared.serving.http.errors import add_error_handlers
 from shared.serving.rates.rate import Rate, rate
 from shared.serving.requests import Requests
 from ws_service import health
@@ -27,7 +28,6 @@ from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes
 from ws_service.cluster.peers import Alone
 from ws_service.engine.asgi import SocketApp
-from ws_service.errors import add_error_handlers
 from ws_service.ingest import endpoints as ingest
 from ws_service.ingest.history import History
 from ws_service.ingest.hub import Hub

@@ -14,8 +14,9 @@ from shared.identity.identity import ANYONE, OPERATE
 from shared.identity.tokens import Tokens
 from shared.metrics import limited
 from shared.openapi import BEARER
-from shared.problems import invalid_fields, summary
-from ws_service.errors import BodyTooLarge, Forbidden, Malformed, Unauthorized, Unavailable
+from shared.problems import invalid_fields
+from shared.serving.http.errors import BodyTooLarge, Invalid, Unavailable
+from ws_service.errors import Forbidden, Unauthorized
 from ws_service.settings import Settings
 
 # Room for a full batch of the relay, whose events are at most 1 MiB each and together.
@@ -70,7 +71,7 @@ async def bounded_body(request: Request) -> bytes:
                 limited.labels("body").inc()
                 raise BodyTooLarge(f"at most {MAX_BODY_BYTES} bytes")
     except ClientDisconnect:
-        raise Malformed("the caller went away in the middle of the body") from None
+        raise Invalid("the caller went away in the middle of the body") from None
     return bytes(body)
 
 
@@ -85,9 +86,8 @@ Body = Annotated[bytes, Depends(bounded_body)]
 
 
 def parse(model: type[Model], body: bytes) -> Model:
-    """Read a JSON body; raise Malformed that names the field."""
+    """Read a JSON body; raise Invalid that names the field."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        errors = invalid_fields(error)
-        raise Malformed(summary(errors), errors) from None
+        raise Invalid.fields(invalid_fields(error)) from None

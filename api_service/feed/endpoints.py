@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api_service.callers import guarded_router
 from api_service.database import Database
-from api_service.errors import DatabaseUnavailable, Invalid, OffsetGone
+from api_service.errors import DatabaseUnavailable, OffsetGone
 from api_service.feed.event_log import EventLog
 from api_service.feed.lease import read_leadership
 from shared.events import Event, Position
 from shared.identity.identity import PRODUCTS_READ
 from shared.problems import FieldError
+from shared.serving.http.errors import Invalid
 
 
 class EventsQuery(BaseModel):

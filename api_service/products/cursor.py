@@ -4,8 +4,8 @@ import hashlib
 
 from bson import ObjectId
 
-from api_service.errors import Invalid
 from api_service.products.ids import parse_id
+from shared.serving.http.errors import Invalid
 
 _ID_DIGITS = 24
 _SEAL_DIGITS = 12

@@ -8,7 +8,7 @@ from fastapi import Body, Depends, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from api_service.callers import Caller, guarded_router
-from api_service.errors import Invalid, NotFound, WrongMediaType
+from api_service.errors import NotFound, WrongMediaType
 from api_service.products.ids import parse_id
 from api_service.products.schemas import (
     Batch,
@@ -23,6 +23,7 @@ from api_service.products.schemas import (
 from api_service.products.service import ProductService
 from shared.identity.identity import PRODUCTS_READ, PRODUCTS_WRITE
 from shared.problems import FieldError
+from shared.serving.http.errors import Invalid
 
 PATH = "/products"
 BATCH_PATH = "/products/batch"

@@ -13,7 +13,7 @@ from pydantic import JsonValue, ValidationError
 
 from api_service import metrics
 from api_service.database import Document
-from api_service.errors import ApiError, DatabaseUnavailable, Invalid, KeyReused, NotFound, StaleVersion
+from api_service.errors import DatabaseUnavailable, KeyReused, NotFound, StaleVersion
 from api_service.products.cursor import make_cursor, read_cursor
 from api_service.products.ids import new_id
 from api_service.products.repository import ProductRepository
@@ -24,7 +24,8 @@ from api_service.products.schemas import (
     ProductDraft,
     ProductPage,
 )
-from shared.problems import FieldError
+from shared.problems import FieldError, invalid_fields
+from shared.serving.http.errors import HttpError, Invalid
 
 _TRIES = 5
 
@@ -64,7 +65,7 @@ class ProductService:
             try:
                 drafts[index] = BatchItem.model_validate(item)
             except ValidationError as error:
-                results[index] = _refused(Invalid.fields(error.errors(include_url=False)))
+                results[index] = _refused(Invalid.fields(invalid_fields(error)))
         results |= await self._insert_many(drafts, caller)
         return [results[index] for index in range(len(items))]
 
@@ -93,7 +94,7 @@ class ProductService:
             if key is not None and key in earlier:
                 return BatchResult(status=200, product=_made_before(earlier[key], item.product, caller, key))
             created = await self.create(item.product, caller, key)
-        except ApiError as error:
+        except HttpError as error:
             return _refused(error)
         return BatchResult(status=201 if created.new else 200, product=created.product)
 
@@ -179,7 +180,7 @@ def _changes(current: Product, patch: Mapping[str, JsonValue]) -> dict[str, Any]
     try:
         draft = ProductDraft.model_validate(merged)
     except ValidationError as error:
-        raise Invalid.fields(error.errors(include_url=False)) from None
+        raise Invalid.fields(invalid_fields(error)) from None
     after = draft.document()
     return {name: after[name] for name, value in draft.model_dump().items() if value != before[name]}
 
@@ -203,7 +204,7 @@ def _made(document: Document) -> BatchResult:
     return BatchResult(status=201, product=_stored("create", document))
 
 
-def _refused(error: ApiError) -> BatchResult:
+def _refused(error: HttpError) -> BatchResult:
     return BatchResult(status=error.status, problem=error.problem())
 
 

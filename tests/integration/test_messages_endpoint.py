@@ -9,13 +9,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from api_service.errors import add_error_handlers
 from api_service.messages.endpoints import router
 from api_service.messages.messenger import Messenger
 from api_service.relay.emitter_client import EmitterClient, EmitterUnavailable
 from api_service.settings import Settings
 from api_service.writes import Writes
 from shared.rooms import RESERVED_EVENTS
+from shared.serving.http.errors import add_error_handlers
 from shared.serving.tokens import tokens_of
 from tests.integration.emitter import SECRET, Emitter
 from tests.listening import Listener

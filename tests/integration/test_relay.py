@@ -14,12 +14,12 @@ from api_service.relay.emitter_client import BatchRefused, EmitterClient, Emitte
 from api_service.relay.relay import HistoryBounds, LogBehind, Relay
 from shared.emitter_api import MAX_BATCH_EVENTS, Batch, EmitterPosition
 from shared.events import Event, Position
+from shared.serving.http.errors import Invalid
 from tests.events import EPOCH, closing, history, live
 from tests.integration.emitter import Emitter
 from tests.integration.feed import Feed, settings
 from tests.waiting import eventually
 from ws_service import calls
-from ws_service.errors import Malformed
 
 MIB = 1024 * 1024
 
@@ -316,7 +316,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     def parse_but_refuse(model: Any, body: bytes) -> Any:
         batch = parse(model, body)
         if any(not names or event.id in names for event in batch.events if event.event is not None):
-            raise Malformed("cannot be taken")
+            raise Invalid("cannot be taken")
         return batch
 
     monkeypatch.setattr("ws_service.ingest.endpoints.parse", parse_but_refuse)

@@ -8,9 +8,11 @@ from fastapi import FastAPI, Header
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from api_service.errors import ApiError, Invalid, NotFound, TooManyRequests, Unavailable, add_error_handlers
+from api_service.browsers import SAFE_HEADERS
+from api_service.errors import NotFound
 from api_service.middleware import MAX_BODY_BYTES, BodyLimit
 from shared.problems import CONTENT_TYPE, FieldError
+from shared.serving.http.errors import HttpError, Invalid, TooManyRequests, Unavailable, add_error_handlers
 from shared.serving.requests import Requests
 
 
@@ -18,18 +20,19 @@ class _Thing(BaseModel):
     query: int
 
 
-def _name(cls: type[ApiError]) -> str:
+def _name(cls: type[HttpError]) -> str:
     return cls.__name__
 
 
-def _subclasses(cls: type[ApiError]) -> set[type[ApiError]]:
+def _subclasses(cls: type[HttpError]) -> set[type[HttpError]]:
     return {cls}.union(*(_subclasses(each) for each in cls.__subclasses__()))
 
 
-_ERRORS = sorted(_subclasses(ApiError), key=_name)
+_OURS = {"api_service.errors", "shared.serving.http.errors"}
+_ERRORS = sorted((each for each in _subclasses(HttpError) if each.__module__ in _OURS), key=_name)
 
 
-def _made(error: type[ApiError]) -> ApiError:
+def _made(error: type[HttpError]) -> HttpError:
     """Return one; not all are told of fields, some know them."""
     if "errors" in inspect.signature(error).parameters:
         return error("a detail", [FieldError("f", "wrong")])
@@ -42,7 +45,7 @@ def app() -> FastAPI:
     app = FastAPI()
     app.add_middleware(BodyLimit)
     app.add_middleware(Requests, binds_id=True)
-    add_error_handlers(app)
+    add_error_handlers(app, SAFE_HEADERS)
 
     @app.post("/things")
     async def make(thing: _Thing, x_number: Annotated[int, Header()] = 0) -> int:
@@ -72,7 +75,7 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.parametrize("error", _ERRORS)
-async def test_every_error_of_ours_is_a_problem_document(http: httpx.AsyncClient, error: type[ApiError]) -> None:
+async def test_every_error_of_ours_is_a_problem_document(http: httpx.AsyncClient, error: type[HttpError]) -> None:
     """Its status, its detail and the fields it names arrive as `application/problem+json`."""
     response = await http.get(f"/errors/{error.__name__}")
 
@@ -85,7 +88,7 @@ async def test_every_error_of_ours_is_a_problem_document(http: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("error", _ERRORS)
-async def test_only_what_is_away_for_a_while_is_worth_a_retry(http: httpx.AsyncClient, error: type[ApiError]) -> None:
+async def test_only_what_is_away_for_a_while_is_worth_a_retry(http: httpx.AsyncClient, error: type[HttpError]) -> None:
     """`Retry-After` stands where trying again may help, and nowhere else."""
     response = await http.get(f"/errors/{error.__name__}")
 

@@ -2,8 +2,8 @@ import pytest
 
 from shared.emitter_api import Acknowledgement, Reached, Recipient
 from shared.events import EVERYONE
+from shared.serving.http.errors import Unavailable
 from tests.unit.reader import Reader
-from ws_service.errors import Unavailable
 from ws_service.ingest.member import Member
 from ws_service.ingest.subscriptions import Subscription, Subscriptions
 from ws_service.messages import acknowledgements

@@ -3,8 +3,8 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_service.errors import Invalid
 from api_service.products.cursor import make_cursor, read_cursor
+from shared.serving.http.errors import Invalid
 
 ID = "0123456789abcdef01234567"
 

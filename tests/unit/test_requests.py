@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from api_service.errors import add_error_handlers
+from api_service.browsers import SAFE_HEADERS
 from shared.logs import configure_logging
+from shared.serving.http.errors import add_error_handlers
 from shared.serving.requests import REQUEST_ID_HEADER, Requests, request_id_headers
 from shared.settings import ServiceSettings
 
@@ -32,7 +33,7 @@ def _own_logging() -> Iterator[None]:
 def _app(*, binds_id: bool) -> FastAPI:
     app = FastAPI()
     app.add_middleware(Requests, binds_id=binds_id)
-    add_error_handlers(app)
+    add_error_handlers(app, SAFE_HEADERS)
 
     @app.api_route("/things/{name}", methods=["GET", "PROPFIND"])
     async def thing(name: str) -> dict[str, str]:

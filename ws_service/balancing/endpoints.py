@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.openapi import reference_to
+from shared.serving.http.errors import Unavailable
 from ws_service.balancing.assign import Assigner
 from ws_service.balancing.balancer import Balancer
 from ws_service.calls import OPERATORS, Body, parse
@@ -15,7 +16,6 @@ from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes, State
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
-from ws_service.errors import Unavailable
 
 operations = APIRouter(dependencies=OPERATORS, tags=["operations"])
 public = APIRouter(tags=["sockets"])

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 import structlog
 
+from shared.serving.http.errors import HttpError, Unavailable
 from ws_service.cluster.letters import Letter, LetterStream
 from ws_service.cluster.node import Node
 from ws_service.cluster.nodes import Nodes
 from ws_service.cluster.peers import Answers, Handler
 from ws_service.cluster.redis import RedisUnavailable
-from ws_service.errors import CallError, Unavailable
 
 MOST_OPEN = 1_000
 _AT_ONCE = 16
@@ -65,7 +65,7 @@ class Correspondence:
         self._handlers[kind] = handler
 
     async def ask(self, letter: Letter, timeout_s: float) -> Answers:
-        """Send a letter to all, and wait for the answers of those that are there; raise CallError."""
+        """Send a letter to all, and wait for the answers of those that are there; raise HttpError."""
         if len(self._questions) >= MOST_OPEN:
             raise Unavailable("too many messages wait for their answers")
         number = next(self._numbers)
@@ -103,7 +103,7 @@ class Correspondence:
                 await self._send(Letter(_ANSWER, head, orjson.dumps(body), asker))
             elif question := self._questions.get(number):
                 question.answer(self._node.id, body)
-        except CallError as error:
+        except HttpError as error:
             _log.warning("an answer is lost", error=error.detail)
         except Exception:  # noqa: BLE001  # logged; who asked hears that this node has not answered
             _log.exception("a letter cannot be answered")

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.serving.http.errors import BodyTooLarge
 from ws_service.cluster.redis import Fields, Streams, translated
-from ws_service.errors import BodyTooLarge
 
 LETTERS = "storecast:letters"
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
+from shared.serving.http.errors import Unavailable
 from shared.serving.redis import Client, redis_client
-from ws_service.errors import Unavailable
 
 BLOCK_MS = 1_000
 """How long a read waits for something to come."""

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from shared.emitter_api import EVENTS_PATH, POSITION_PATH, Batch, EmitterPosition
 from shared.journey import log_events
 from shared.openapi import reference_to
+from shared.serving.http.errors import Invalid
 from ws_service import metrics
 from ws_service.calls import SERVICES, Body, parse
-from ws_service.errors import Malformed
 from ws_service.ingest.entry import Unencodable
 from ws_service.ingest.intake import Intake
 
@@ -25,7 +25,7 @@ async def take(body: Body, request: Request, response: Response) -> EmitterPosit
     try:
         taken, position = await intake.take(batch)
     except Unencodable as error:
-        raise Malformed(str(error)) from None
+        raise Invalid(str(error)) from None
     if taken:
         log_events(_log.debug if batch.history else _log.info, "taken", batch.events)
     else:

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
+from shared.serving.http.errors import HttpError
 from ws_service.engine.requests import EngineRequest
-from ws_service.errors import CallError, UpgradeRequired
+from ws_service.errors import UpgradeRequired
 from ws_service.listeners.listeners import Listeners
 from ws_service.listeners.sse import EventStream
 
@@ -18,7 +19,7 @@ async def sse(request: Request) -> EventStream:
     cors = dict(listeners.engine.cors_headers(asked))
     try:
         return EventStream(listeners, await listeners.welcome(asked, is_sse=True), cors)
-    except CallError as error:
+    except HttpError as error:
         error.headers = {**(error.headers or {}), **cors}
         raise
 

@@ -7,9 +7,10 @@ from typing import Protocol
 from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
 from shared.problems import FieldError
+from shared.serving.http.errors import TooManyRequests, Unavailable
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
-from ws_service.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
+from ws_service.errors import Forbidden, Unauthorized
 from ws_service.ingest.hub import Hub
 from ws_service.limits.admission import NotAdmitted
 from ws_service.listeners.query import LAST_EVENT_ID, Query

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from shared.events import Position, is_seq
 from shared.identity.identity import ANYONE, Identity
-from shared.problems import FieldError, invalid_fields, summary
-from ws_service.errors import Malformed
+from shared.problems import FieldError, invalid_fields
+from shared.serving.http.errors import Invalid
 from ws_service.sockets.requests import Handshake
 from ws_service.topics.topics import Choice
 
@@ -39,7 +39,7 @@ class Query(NamedTuple):
         log of a proxy has, before the URL's.
 
         Raises:
-            Malformed: it names the parameter.
+            Invalid: it names the parameter.
         """
         if unknown := [name for name in query if name not in _KNOWN]:
             raise _malformed([FieldError(name, f"use {' or '.join(_KNOWN)}") for name in unknown[:1]])
@@ -66,5 +66,5 @@ class Query(NamedTuple):
         return self.handshake.model_copy(update={"after": Position(now.epoch, self.seq)})
 
 
-def _malformed(errors: list[FieldError]) -> Malformed:
-    return Malformed(summary(errors), errors)
+def _malformed(errors: list[FieldError]) -> Invalid:
+    return Invalid.fields(errors)

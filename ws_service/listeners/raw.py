@@ -11,11 +11,11 @@ from websockets.frames import CloseCode, Frame, Opcode
 
 from shared.problems import CONTENT_TYPE, problem
 from shared.serving.deadlines import Deadlines
+from shared.serving.http.errors import HttpError
 from ws_service import metrics
 from ws_service.engine.frames import FrameProtocol, Limits
 from ws_service.engine.http import Opener
 from ws_service.engine.requests import EngineRequest, Refused
-from ws_service.errors import CallError
 from ws_service.listeners.encoding import RAW
 from ws_service.listeners.listeners import Listeners
 from ws_service.listeners.query import Query
@@ -31,7 +31,7 @@ class _Refused(Refused):
 
     content_type = CONTENT_TYPE
 
-    def __init__(self, error: CallError) -> None:
+    def __init__(self, error: HttpError) -> None:
         body = problem(error.status_code, error.detail, error.errors)
         retry_after_s = (error.headers or {}).get("Retry-After")
         super().__init__(
@@ -52,7 +52,7 @@ class RawSockets(Limits):
         """Return what opens the websocket that is asked for, before anything else is awaited; raise Refused."""
         try:
             query = await self.listeners.welcome(request, is_sse=False)
-        except CallError as error:
+        except HttpError as error:
             raise _Refused(error) from None
         return functools.partial(RawSocket, self, query)
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.metrics import limited
-from ws_service.errors import Unavailable
+from shared.serving.http.errors import Unavailable
 from ws_service.ingest.member import Member
 
 MAX_WAITING = 1_000

@@ -5,8 +5,8 @@ from fastapi import APIRouter, Request
 
 from shared.emitter_api import EMIT_PATH, Message, Reached
 from shared.openapi import reference_to
+from shared.serving.http.errors import Invalid
 from ws_service.calls import SERVICES, Body, parse
-from ws_service.errors import Malformed
 from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
 
@@ -25,6 +25,6 @@ def _dispatch(message: Message) -> Dispatch:
         payload = orjson.dumps(message.payload)
     except TypeError as error:
         # orjson's word for a number that JSON readers have no room for.
-        raise Malformed(f"payload: {error}") from None
+        raise Invalid(f"payload: {error}") from None
     to = None if message.to is None else tuple(message.to)
     return Dispatch(message.event, payload, to=to, ack_timeout_ms=message.ack_timeout_ms)

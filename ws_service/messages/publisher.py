@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from shared.identity.identity import Identity
 from shared.problems import FieldError, invalid_fields, problem, summary
 from shared.rooms import check_event
+from shared.serving.http.errors import HttpError
 from ws_service import metrics
-from ws_service.errors import CallError
 from ws_service.ingest.member import Member
 from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
@@ -52,7 +52,7 @@ class Publisher:
             reached = await self._courier.send(self._dispatch(sender, self._permitted(who, request)))
         except _Refused as refused:
             return {"error": refused.problem}
-        except CallError as error:
+        except HttpError as error:
             return {"error": problem(error.status, error.detail)}
         metrics.published.inc()
         return {"reached": reached.reached}
