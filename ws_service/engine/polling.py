@@ -41,7 +41,6 @@ class Polling:
     """What waits for the client, and the request that waits for it."""
 
     __slots__ = (
-        "_allowance",
         "_bytes",
         "_closing",
         "_max_pending",
@@ -49,6 +48,7 @@ class Polling:
         "_posting",
         "_queue",
         "_reading",
+        "allowance",
         "is_full",
         "is_probed",
         "session",
@@ -58,7 +58,7 @@ class Polling:
 
     def __init__(self, settings: Settings) -> None:
         self._max_pending = settings.max_pending_bytes
-        self._allowance = Allowance(settings.client_messages_per_second)
+        self.allowance = Allowance(settings.client_messages_per_second)
         self._queue: deque[Packets] = deque()
         self._bytes = 0
         self._poll: asyncio.Future[None] | None = None
@@ -140,7 +140,7 @@ class Polling:
 
     async def post(self, body: bytes) -> Answer:
         """Take what the client sends, a little a turn of the loop."""
-        if not self._allowance.permits(1 + body.count(SEPARATOR)):
+        if not self.allowance.permits(1 + body.count(SEPARATOR)):
             limited.labels("packets").inc()
             self.session.close(at_once=True)
             return _TOO_MANY
@@ -186,6 +186,8 @@ class Polling:
 
     def _take(self) -> bytes:
         payload = SEPARATOR.join(packets.payload for packets in self._queue)
+        # Now, and not when it was queued: what still waits may leave by the websocket that takes over.
+        self.allowance.expect(sum(packets.asks for packets in self._queue))
         self._queue.clear()
         self._bytes = 0
         if self.is_full:
