@@ -3,6 +3,7 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_service.errors import WrongMediaType
 from api_service.products.endpoints import BATCH_PATH
 from shared.metrics import limited
 from shared.problems import FieldError
@@ -13,7 +14,10 @@ MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024
 
 
 class BodyLimit:
-    """Refuses a body over the limit of its path: by what it declares, or else as soon as it has come too far."""
+    """Refuses a body over the limit of its path: by what it declares, or else as soon as it has come too far.
+
+    And one that is compressed: the limits are of what comes, and nobody here unpacks what that may become.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -25,10 +29,14 @@ class BodyLimit:
             return
         limit = MAX_BATCH_BODY_BYTES if scope["path"] == BATCH_PATH else MAX_BODY_BYTES
         received = 0
-        declared = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "0")
+        encoding = headers.get("content-encoding", "identity")
 
         async def limited() -> Message:
             nonlocal received
+            if encoding.lower() != "identity":
+                raise _compressed()
             if declared.isdecimal() and int(declared) > limit:
                 raise _too_large(limit)
             message = await receive()
@@ -38,6 +46,12 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+
+def _compressed() -> WrongMediaType:
+    message = "send the body as it is, without Content-Encoding"
+    # RFC 9110, section 15.5.16: which would be taken.
+    return WrongMediaType(message, [FieldError("Content-Encoding", message)], {"Accept-Encoding": "identity"})
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.events import Event
+from shared.rooms import EventName
 
 EVENTS_PATH = "/events"
 POSITION_PATH = "/events/position"
@@ -46,7 +47,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    event: Annotated[str, Field(min_length=1, max_length=100)]
+    event: EventName
     payload: JsonValue = None
     to: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MAX_TO)] | None = None
     ack_timeout_ms: (

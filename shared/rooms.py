@@ -1,6 +1,9 @@
 """Whom a message can be for: one user, one device, or all who hear a topic."""
 
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 MAX_SUBJECT_LENGTH = 100
 
@@ -34,6 +37,14 @@ def check_event(event: str) -> str:
     if event in RESERVED_EVENTS:
         raise ValueError("this name has a meaning of its own: use another")
     return event
+
+
+EventName = Annotated[
+    str,
+    Field(min_length=1, max_length=100, json_schema_extra={"not": {"enum": sorted(RESERVED_EVENTS)}}),
+    AfterValidator(check_event),
+]
+"""The name of a message."""
 
 
 def check_subject(subject: object) -> str:

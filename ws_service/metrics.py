@@ -54,6 +54,7 @@ for _limit in (
     "messages",
     "packets",
     "payload",
+    "polls",
     "refusals",
     "topics",
     "upgrade_time",

@@ -59,6 +59,8 @@ class Settings(ServiceSettings):
     client_topics: tuple[ClientTopic, ...] = ()
     # How many requests and messages a client may send in the long run; twice as many may come at once.
     client_messages_per_second: Annotated[int, Field(ge=1, le=10_000)] = 10
+    # How often a client of long-polling is answered in the long run. Beyond it an answer waits, and nothing is lost.
+    client_polls_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
     # How long before its token expires a client is told, so that it can send a new one.
     token_notice_seconds: Annotated[int, Field(ge=1, le=3_600)] = 60
     # Who may hear a topic, as a JSON object: a topic of clients, or a pattern with one * at the end, and the scope that

@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from api_service.database import Database, Document
 from api_service.errors import DatabaseUnavailable
+from api_service.products.searches import Searches
 
 COLLECTION = "products"
 SEARCH_S = 2.0
@@ -23,6 +24,7 @@ class ProductRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._products = database.handle[COLLECTION]
+        self.searches = Searches()
 
     def deadline(self) -> AbstractAsyncContextManager[None]:
         """Give all calls within the context one deadline together; they still have their own, and the earliest counts.
@@ -85,9 +87,14 @@ class ProductRepository:
             # Escaped, so that a caller's text is text: no pattern of theirs is ever run.
             text = {"$regex": re.escape(q), "$options": "i"}
             query["$or"] = [{"name": text}, {"description": text}, {"tags": text}]
-        # A search reads all of the catalogue where little matches: it may take less time than what changes something.
-        async with self._database.call(SEARCH_S if q is not None else None):
-            return await self._products.find(query).sort("_id", -1).limit(limit).to_list(limit)
+            # It reads all of the catalogue where little matches: it may take less time than what changes something.
+            async with self.searches.turn(), self._database.call(SEARCH_S):
+                return await self._read(query, limit)
+        async with self._database.call():
+            return await self._read(query, limit)
+
+    async def _read(self, query: Document, limit: int) -> list[Document]:
+        return await self._products.find(query).sort("_id", -1).limit(limit).to_list(limit)
 
     async def update(self, product_id: ObjectId, version: int, fields: Mapping[str, Any]) -> Document | None:
         """Set fields of the product if it still has this version; return it as it is then, else None."""

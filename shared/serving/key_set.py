@@ -21,7 +21,10 @@ _ALGORITHMS = frozenset(
 
 _REFRESH_S = 300.0
 _RETRY_S = 10.0
+# A try as a whole, whatever comes of it meanwhile; and how long those who wait for it do. Beyond that the provider is
+# taken for away, and nobody waits any more.
 _TIMEOUT_S = 5.0
+_PATIENCE_S = 1.0
 _MAX_BYTES = 256 * 1024
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +37,7 @@ class KeySet:
         self._url = url
         self._keys: list[PyJWK] = []
         self._wanted = asyncio.Event()
-        # Set at the end of the present try, and then replaced.
+        # Set when nobody is to wait for the present try any longer, and then replaced.
         self._tried = asyncio.Event()
         self._is_resting = False
         self._is_away = False
@@ -52,10 +55,10 @@ class KeySet:
         return found
 
     async def renewed(self) -> None:
-        """Wait for the next try, if there is to be one now."""
-        if self._wanted.is_set() and not self._is_resting:
+        """Wait for the next try, if there is to be one now, and if it is to be hoped that it comes to something."""
+        if self._wanted.is_set() and not self._is_resting and not self._is_away:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_TIMEOUT_S):
+                async with asyncio.timeout(_PATIENCE_S):
                     await self._tried.wait()
 
     async def run(self) -> None:
@@ -63,28 +66,41 @@ class KeySet:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
             while True:
                 self._wanted.clear()
-                await self._fetch(http)
+                await self._try(http)
                 self._is_resting = True
-                self._tried.set()
-                self._tried = asyncio.Event()
                 await asyncio.sleep(_RETRY_S)
                 self._is_resting = False
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_REFRESH_S - _RETRY_S if self._keys else 0):
                         await self._wanted.wait()
 
+    async def _try(self, http: httpx.AsyncClient) -> None:
+        patience = asyncio.get_running_loop().call_later(_PATIENCE_S, self._lose_patience)
+        try:
+            await self._fetch(http)
+        finally:
+            patience.cancel()
+            self._release()
+
+    def _lose_patience(self) -> None:
+        self._is_away = True
+        self._release()
+
+    def _release(self) -> None:
+        self._tried.set()
+        self._tried = asyncio.Event()
+
     async def _fetch(self, http: httpx.AsyncClient) -> None:
         try:
-            async with http.stream("GET", self._url) as response:
+            async with asyncio.timeout(_TIMEOUT_S), http.stream("GET", self._url) as response:
                 response.raise_for_status()
                 self._keys = _usable(await _bounded(response))
                 self._is_away = False
-        except (httpx.HTTPError, ValueError, PyJWTError) as error:
+        except (httpx.HTTPError, TimeoutError, ValueError, PyJWTError) as error:
             self._is_away = True
             metrics.key_set_failures.inc()
-            _log.warning(
-                "the JWKS URL gives no keys; those that are there stay", kept=len(self._keys), error=str(error)
-            )
+            said = str(error) or type(error).__name__
+            _log.warning("the JWKS URL gives no keys; those that are there stay", kept=len(self._keys), error=said)
 
 
 async def _bounded(response: httpx.Response) -> bytes:

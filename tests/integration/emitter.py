@@ -12,12 +12,14 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from shared.emitter_api import EVENTS_PATH, Batch
+from shared.identity.tokens import Tokens
 from tests.events import closing, history
 from tests.waiting import eventually
 from ws_service.app import create_app
 from ws_service.cluster.nodes import Nodes
 from ws_service.engine.asgi import SocketApp
 from ws_service.ingest.hub import Hub
+from ws_service.messages.courier import Courier
 from ws_service.server import create_server
 from ws_service.settings import Settings
 from ws_service.sockets.sockets import Sockets
@@ -86,6 +88,18 @@ class Emitter:
         nodes: Nodes = self._state.nodes
         return nodes
 
+    @property
+    def courier(self) -> Courier:
+        """What brings messages to its clients."""
+        courier: Courier = self._state.courier
+        return courier
+
+    @property
+    def tokens(self) -> Tokens:
+        """What reads tokens."""
+        tokens: Tokens = self._state.tokens
+        return tokens
+
     async def post(self, batch: Batch) -> httpx.Response:
         """Hand a batch over as the relay does."""
         return await self.http.post(EVENTS_PATH, content=batch.model_dump_json())
@@ -119,8 +133,14 @@ class Emitter:
 
 
 async def _serve(app: SocketApp, server: uvicorn.Server, listener: socket.socket) -> None:
-    async with app.other_asgi_app.router.lifespan_context(app.other_asgi_app):
-        await server.serve(sockets=[listener])
+    try:
+        async with app.other_asgi_app.router.lifespan_context(app.other_asgi_app):
+            await server.serve(sockets=[listener])
+    finally:
+        # uvicorn closes what it listens on where it is told to end, not where what stands behind it fails.
+        for each in getattr(server, "servers", ()):
+            each.close()
+        listener.close()
 
 
 class RawClient:

@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -134,6 +135,19 @@ async def test_a_body_that_is_declared_as_json(api: httpx.AsyncClient, content_t
     response = await api.post("/products", content=json.dumps(DRAFT), headers={"Content-Type": content_type})
 
     assert response.status_code == 201
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity, gzip", "br"])
+@pytest.mark.parametrize("path", ["/products", "/products/batch", "/messages"])
+async def test_a_body_that_is_compressed(shared_api: httpx.AsyncClient, path: str, encoding: str) -> None:
+    """415 that says how to send it, before anything is unpacked: a few bytes could be any number."""
+    headers = {**JSON, "Content-Encoding": encoding}
+
+    response = await shared_api.post(path, content=gzip.compress(json.dumps(DRAFT).encode()), headers=headers)
+
+    assert _fields(response, 415) == ["Content-Encoding"]
+    assert response.headers["Accept-Encoding"] == "identity"
+    assert await _stored(shared_api) == []
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/products"), ("PATCH", f"/products/{ID}")])

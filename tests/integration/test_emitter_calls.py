@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.emitter_api import EMIT_PATH, EVENTS_PATH, POSITION_PATH, Batch
+from shared.rooms import RESERVED_EVENTS
 from tests.events import EPOCH, event, history, live
 from tests.integration.emitter import SECRET, Emitter
 from ws_service.calls import MAX_BODY_BYTES
@@ -129,10 +130,15 @@ async def test_emit_to_nobody_reaches_nobody(emitter: Emitter) -> None:
 
 @pytest.mark.parametrize(
     ("message", "field"),
-    [({}, "event"), ({"event": ""}, "event"), ({"event": "x", "to": "y"}, "to"), ({"event": "x", "room": "y"}, "room")],
+    [
+        ({}, "event"),
+        *[({"event": event}, "event") for event in ("", *sorted(RESERVED_EVENTS))],
+        ({"event": "x", "to": "y"}, "to"),
+        ({"event": "x", "room": "y"}, "room"),
+    ],
 )
 async def test_a_malformed_message_names_the_field(emitter: Emitter, message: object, field: str) -> None:
-    """A message that nobody could hear is refused, with the reason."""
+    """A message that nobody could hear, or would take for the emitter's own, is refused, with the reason."""
     answer = await emitter.http.post(EMIT_PATH, json=message)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field

@@ -4,28 +4,28 @@ import asyncio
 import base64
 import hmac
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example, given
 from hypothesis import strategies as st
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.algorithms import ECAlgorithm
 
 from shared.identity.errors import BadToken, KeysAway
 from shared.identity.tokens import Tokens
 from shared.serving import key_set
 from shared.serving.tokens import tokens_of
 from shared.settings import ServiceSettings
+from tests.identity_provider import ISSUER, RSA, Provider, rsa_key, signed
 from tests.tokens import token, unsigned
 from tests.waiting import eventually
 
-ISSUER = "https://id.example"
-_RSA = rsa.generate_private_key(65537, 2048)
 _EC = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -41,16 +41,8 @@ JSON = st.recursive(
 )
 
 
-def rsa_key(key_id: str, **fields: Any) -> dict[str, Any]:
-    return {**RSAAlgorithm.to_jwk(_RSA.public_key(), as_dict=True), "kid": key_id, "alg": "RS256", **fields}
-
-
 def ec_key(key_id: str) -> dict[str, Any]:
     return {**ECAlgorithm.to_jwk(_EC.public_key(), as_dict=True), "kid": key_id, "alg": "ES256"}
-
-
-def signed(key_id: str, **claims: Any) -> str:
-    return token("ann", secret=_RSA, algorithm="RS256", kid=key_id, **{"iss": ISSUER, **claims})
 
 
 def signed_with_public(key: bytes) -> str:
@@ -60,33 +52,10 @@ def signed_with_public(key: bytes) -> str:
     return f"{head}.{signature.rstrip(b'=').decode()}"
 
 
-class Provider:
-    """An identity provider: what it answers, and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.keys = [rsa_key("one")]
-        self.asked = 0
-        self.answer: web.Response | None = None
-        self.url = ""
-
-    async def tell(self, _request: web.Request) -> web.Response:
-        """Answer as it was told to."""
-        self.asked += 1
-        return self.answer or web.Response(text=json.dumps({"keys": self.keys}))
-
-
 @pytest.fixture
 async def provider() -> AsyncIterator[Provider]:
-    provider = Provider()
-    app = web.Application()
-    app.router.add_get("/jwks", provider.tell)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}/jwks"
-    yield provider
-    await runner.cleanup()
+    async with Provider.running() as provider:
+        yield provider
 
 
 @pytest.fixture
@@ -125,7 +94,7 @@ async def test_what_the_provider_signed_is_believed(provider: Provider) -> None:
 
 async def test_a_public_key_signs_nothing(provider: Provider) -> None:
     """RS/HS confusion: the public key, which everybody has, taken for a shared secret (RFC 8725, section 2.1)."""
-    pem = _RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     forged = signed_with_public(pem)
     async with reading(provider) as tokens:
         for bad in (forged, unsigned("ann", alg="none", kid="one"), signed("one", iss="https://evil.example")):
@@ -226,3 +195,60 @@ async def test_without_any_key_nobody_is_refused_for_good(provider: Provider) ->
     async with reading(provider) as tokens:
         with pytest.raises(KeysAway):
             await tokens.identify(signed("one"))
+
+
+async def is_away(tokens: Tokens, key_id: str) -> bool:
+    """Tell whether a token is neither good nor bad just now."""
+    try:
+        await tokens.identify(signed(key_id))
+    except KeysAway:
+        return True
+    return False
+
+
+async def test_a_provider_that_hangs_holds_nobody_up(provider: Provider) -> None:
+    """A moment is waited for it, by all together; from then on, the answer comes at once that it is away."""
+    provider.answers.clear()
+    async with reading(provider) as tokens:
+        begun = time.monotonic()
+        assert all(await asyncio.gather(*(is_away(tokens, "one") for _ in range(20))))
+        for _ in range(20):
+            assert await is_away(tokens, "one")
+        assert time.monotonic() - begun < key_set._TIMEOUT_S - 1  # noqa: SLF001  # when the try itself ends
+        assert provider.asked == 1
+        provider.answers.set()
+        await eventually(lambda: is_known(tokens, "one"), message="it has answered")
+
+
+@pytest.mark.usefixtures("_short_rest")
+async def test_what_is_known_does_not_wait_for_a_provider_that_hangs(provider: Provider) -> None:
+    """What names a key that is here is read as ever, while what names another waits for it, and then does not."""
+    async with reading(provider) as tokens:
+        await tokens.identify(signed("one"))
+        provider.answers.clear()
+
+        async def hangs() -> bool:
+            with suppress(BadToken, KeysAway):
+                tokens.identify_now(signed("new"))
+            return provider.asked > 1
+
+        await eventually(hangs, message="it is asked for a new key")
+        begun = time.monotonic()
+        for _ in range(20):
+            assert await is_away(tokens, "new")
+            assert (await tokens.identify(signed("one"))).subject == "ann"
+        assert time.monotonic() - begun < key_set._TIMEOUT_S - 1  # noqa: SLF001  # when the try itself ends
+        provider.keys = [rsa_key("new")]
+        provider.answers.set()
+        await eventually(lambda: is_known(tokens, "new"), message="the new key is known")
+
+
+@pytest.mark.usefixtures("_short_rest")
+async def test_an_answer_that_never_ends_is_given_up(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try has a time as a whole: each byte on its own would come soon enough."""
+    monkeypatch.setattr(key_set, "_TIMEOUT_S", 0.3)
+    provider.drips = True
+    async with reading(provider) as tokens:
+        await eventually(lambda: provider.asked > 1, message="it is asked again")
+        provider.drips = False
+        await eventually(lambda: is_known(tokens, "one"), message="it has answered")

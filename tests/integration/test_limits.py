@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -248,6 +249,38 @@ async def test_polls_are_no_handshakes() -> None:
         await emitter.public.post(session, content="40")
         for _ in range(10):
             assert (await emitter.public.post(session, content="3")).text == "ok"
+
+
+async def test_who_polls_without_a_pause_is_answered_a_little_later() -> None:
+    """Each poll costs a request: beyond the rate one waits, and then has all that has come meanwhile."""
+    async with Emitter.opened(client_polls_per_second=1) as emitter:
+        opened = json.loads((await answers(emitter, POLLING, {})).text[1:])
+        session = f"{POLLING}&sid={opened['sid']}"
+        await emitter.public.post(session, content="40")
+        await eventually(emitter.hub.subscriptions.everyone, message="it is connected")
+        before = limited("polls")
+        numbers = itertools.count()
+        heard: list[int] = []
+        async with asyncio.timeout(30):
+            while limited("polls") == before:
+                await say(emitter, next(numbers))
+                polling = asyncio.create_task(emitter.public.get(session))
+                if await is_held_back(polling, before):
+                    await say(emitter, next(numbers))
+                packets = (await polling).text.split("\x1e")
+                heard += [json.loads(packet[2:])[1] for packet in packets if packet.startswith('42["said"')]
+        assert limited("polls") == before + 1
+        assert heard == list(range(next(numbers))), "the last answer has what came while it waited"
+
+
+async def is_held_back(polling: asyncio.Task[httpx.Response], before: float) -> bool:
+    await eventually(lambda: limited("polls") > before or polling.done(), message="it is dealt with")
+    return not polling.done()
+
+
+async def say(emitter: Emitter, number: int) -> None:
+    answer = await emitter.http.post("/emit", json={"event": "said", "payload": number})
+    assert answer.json() == {"reached": 1}
 
 
 # What they say.

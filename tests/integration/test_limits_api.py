@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api_service.app import create_app
 from api_service.middleware import MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from api_service.products.searches import MOST_SEARCHES
 from api_service.server import create_server
 from api_service.settings import Settings
 from shared.problems import CONTENT_TYPE
@@ -121,6 +123,22 @@ async def test_a_body_has_so_many_bytes(api_settings: Settings, path: str, most:
             answer = await wire.answer()
         assert (answer.status, answer.headers["content-type"]) == (413, CONTENT_TYPE)
     assert limited("body") == before + 2
+
+
+async def test_so_many_search_at_a_time(api_app: FastAPI, api: httpx.AsyncClient) -> None:
+    """Anybody may have all of the catalogue read: who comes when many do is told to try again, and all else goes on."""
+    before = limited("searches")
+    searches = api_app.state.products._repository.searches  # noqa: SLF001  # no search is as slow as this takes
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(MOST_SEARCHES):
+            await stack.enter_async_context(searches.turn())
+        answer = await api.get("/products", params={"q": "anything"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["content-type"] == CONTENT_TYPE
+        assert limited("searches") == before + 1
+        assert (await api.get("/products")).status_code == 200
+        assert (await api.post("/products", json={"name": "x", "price": "1"})).status_code == 201
+    assert (await api.get("/products", params={"q": "x"})).json()["items"]
 
 
 async def test_a_body_that_comes_too_slowly_is_given_up(api_settings: Settings) -> None:

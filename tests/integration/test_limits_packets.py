@@ -7,10 +7,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
-from tests.integration.emitter import Emitter
+from tests.integration.emitter import Emitter, RawClient
 from tests.limits import limited
 from tests.waiting import eventually
 from ws_service.limits.allowance import PACKETS_PER_MESSAGE
+from ws_service.messages.dispatch import Dispatch
 
 SOCKETS = "/websocket-service"
 POLLING = f"{SOCKETS}/?EIO=4&transport=polling"
@@ -104,6 +105,86 @@ async def test_a_burst_of_requests_is_nothing_special() -> None:
         await eventually(
             lambda: counted(emitter) == 2 and not limited("flood"), message="it is there, and was not sent away"
         )
+
+
+# What they were asked for.
+
+QUESTIONS = 200
+PICTURES = '[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'
+
+
+async def ask(emitter: Emitter) -> int:
+    """Ask all clients once, and return how many have answered."""
+    answer = await emitter.courier.send(Dispatch("picture", b"1", ack_timeout_ms=60_000))
+    return len(answer.acks or ())
+
+
+async def acknowledge(client: RawClient, *, in_pieces: bool) -> None:
+    number, _ = await client.asked()
+    if not in_pieces:
+        await client.acknowledge(number, "shown")
+        return
+    await client.send(f"462-{number}{PICTURES}")
+    for _ in range(2):
+        await client.websocket.send(b"x")
+
+
+@pytest.mark.parametrize("in_pieces", [False, True], ids=["text", "with attachments"])
+async def test_who_answers_what_it_is_asked_is_not_sent_away_for_it(*, in_pieces: bool) -> None:
+    """However fast the emitter asks, the answers are free, with all their attachments; what is unasked is as few."""
+    async with Emitter.opened(client_messages_per_second=1) as emitter, emitter.client() as client:
+        await client.welcome()
+        before = limited("packets")
+        for _ in range(QUESTIONS // 20):
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(ask(emitter)) for _ in range(20)]
+                for _ in asked:
+                    await acknowledge(client, in_pieces=in_pieces)
+            assert [each.result() for each in asked] == [1] * 20
+        assert limited("packets") == before
+        write(client.websocket, TINY["an acknowledgement"], QUESTIONS)
+        assert await reason(client.websocket) == (1008, f"more than {PACKETS_PER_MESSAGE} packets a second")
+
+
+async def test_pongs_are_free() -> None:
+    """A client has no say in how often it is pinged."""
+    async with Emitter.opened(client_messages_per_second=1, ping_interval_ms=10) as emitter, emitter.client() as client:
+        before = limited("packets")
+        answered = 0
+        while answered < QUESTIONS:
+            if await client.websocket.recv() == "2":
+                await client.send("3")
+                answered += 1
+        assert limited("packets") == before
+        assert counted(emitter) == 1
+
+
+@pytest.mark.parametrize("over", ["long-polling", "a websocket"])
+async def test_answers_of_who_polls_are_free(over: str) -> None:
+    """All that one poll asked for come in one request, or by the websocket that has taken over meanwhile."""
+    async with Emitter.opened(client_messages_per_second=1) as emitter:
+        session = await opened(emitter)
+        assert (await emitter.public.post(session, content="40")).text == "ok"
+        await eventually(emitter.hub.subscriptions.everyone, message="it is connected")
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(ask(emitter)) for _ in range(QUESTIONS)]
+            await asyncio.sleep(0)
+            await emitter.public.get(session)
+            answers = [f'43{number}["shown"]' for number in range(QUESTIONS)]
+            if over == "long-polling":
+                assert (await emitter.public.post(session, content="\x1e".join(answers))).text == "ok"
+            else:
+                await answer_over_websocket(emitter, session, answers)
+        assert [each.result() for each in asked] == [1] * QUESTIONS
+
+
+async def answer_over_websocket(emitter: Emitter, session: str, answers: list[str]) -> None:
+    url = f"ws://{emitter.address}{session.replace('polling', 'websocket')}"
+    async with connect(url, proxy=None) as websocket:
+        for packet in ("2probe", "5", *answers):
+            await websocket.send(packet)
+        # Whoever reads this has read what came before it.
+        await (await websocket.ping())
 
 
 # Messages in pieces.

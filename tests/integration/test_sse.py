@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -219,6 +220,16 @@ async def test_messages_have_no_id(emitter: Emitter) -> None:
         assert await curl.event() == Heard(
             None, "news id: 7", {"event": "news\r\nid: 7", "payload": ["hello"], "meta": {}}
         )
+
+
+@pytest.mark.parametrize("name", ["open", "error", "error\n"])
+async def test_nobody_speaks_for_the_connection(emitter: Emitter, name: str) -> None:
+    """A browser's EventSource says these itself: such a message comes under no name of its own."""
+    async with Curl.listening(emitter) as curl:
+        await curl.event()
+        await emit(emitter, name, 1)
+        [data] = await curl.block()
+        assert json.loads(data.removeprefix("data: "))["event"] == name
 
 
 async def test_a_quiet_stream_has_a_heartbeat() -> None:

@@ -47,7 +47,6 @@ class FrameProtocol(asyncio.Protocol, ABC):
     """One websocket. It takes the connection over from whoever was its protocol before."""
 
     __slots__ = (
-        "_allowance",
         "_connections",
         "_has_more",
         "_inside",
@@ -64,6 +63,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         "_protocol",
         "_transport",
         "_unread",
+        "allowance",
         "is_full",
     )
 
@@ -77,7 +77,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         self._is_text = True
         # Whether it was begun, and is waited for.
         self._is_open = False
-        self._allowance = Allowance(limits.messages_per_second)
+        self.allowance = Allowance(limits.messages_per_second)
         # What was received and not yet looked at; whether there is more in it than the beginning of a frame's head, and
         # how much of it belongs to the frame before.
         self._unread = memoryview(b"")
@@ -206,7 +206,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         if self._is_held or not self._has_more:
             return
         end, frames, inside = portion(self._unread, self._inside)
-        if not self._allowance.permits(frames):
+        if not self.allowance.permits(frames):
             self._exceed()
             return
         part, self._unread, self._inside = self._unread[:end], self._unread[end:], inside
@@ -243,7 +243,7 @@ class FrameProtocol(asyncio.Protocol, ABC):
         limited.labels("packets").inc()
         # What comes behind it is not worth reading, and a close frame would be at its end.
         self._hear_no_more()
-        self.end(CloseCode.POLICY_VIOLATION, f"more than {self._allowance.per_second} packets a second")
+        self.end(CloseCode.POLICY_VIOLATION, f"more than {self.allowance.per_second} packets a second")
 
     def _hear_no_more(self) -> None:
         self._is_deaf = True

@@ -16,12 +16,16 @@ SEPARATOR = b"\x1e"
 
 
 class Packets:
-    """Consecutive packets, ready for either transport. The same bytes serve every socket."""
+    """Consecutive packets, ready for either transport. The same bytes serve every socket.
 
-    __slots__ = ("_encoded", "frames")
+    `asks` is how many packets the client is to answer with.
+    """
 
-    def __init__(self, encoded: Sequence[bytes]) -> None:
+    __slots__ = ("_encoded", "asks", "frames")
+
+    def __init__(self, encoded: Sequence[bytes], asks: int = 0) -> None:
         self._encoded = encoded
+        self.asks = asks
         # A server's frames are not masked, so that they are the same for all (RFC 6455, section 5.1).
         self.frames = b"".join(Frame(Opcode.TEXT, packet).serialize(mask=False) for packet in encoded)
 
@@ -32,7 +36,7 @@ class Packets:
 
 
 CLOSE = Packets([b"1"])
-PING = Packets([b"2"])
+PING = Packets([b"2"], asks=1)
 NOOP = Packets([b"6"])
 PROBED = Packets([b"3probe"])
 
@@ -45,10 +49,9 @@ def encode_event(name: str, *arguments: Any) -> Packets:
 def encode_note(note: Note) -> Packets:
     """Return an event without a number, as `(payload, meta)` under its name."""
     # Never a string at the end: the stock client would take it for the offset to recover from.
-    ack = b"" if note.ack is None else b"%d" % note.ack
-    return Packets(
-        [b"42" + ack + orjson.dumps([note.event, orjson.Fragment(note.payload), orjson.Fragment(note.meta)])]
-    )
+    ack, asks = (b"", 0) if note.ack is None else (b"%d" % note.ack, 1)
+    arguments = [note.event, orjson.Fragment(note.payload), orjson.Fragment(note.meta)]
+    return Packets([b"42" + ack + orjson.dumps(arguments)], asks)
 
 
 def encode_connect(sid: str, pid: str) -> Packets:

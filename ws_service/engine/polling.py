@@ -11,6 +11,7 @@ from shared.metrics import limited
 from ws_service.engine.packets import CLOSE, NOOP, SEPARATOR, Packets
 from ws_service.engine.session import Session
 from ws_service.limits.allowance import PACKETS_A_TURN, Allowance
+from ws_service.limits.pace import Pace
 from ws_service.settings import Settings
 
 # Beyond this the session is full, as a websocket's transport is: the default of asyncio's transports.
@@ -41,14 +42,15 @@ class Polling:
     """What waits for the client, and the request that waits for it."""
 
     __slots__ = (
-        "_allowance",
         "_bytes",
         "_closing",
         "_max_pending",
+        "_pace",
         "_poll",
         "_posting",
         "_queue",
         "_reading",
+        "allowance",
         "is_full",
         "is_probed",
         "session",
@@ -58,7 +60,8 @@ class Polling:
 
     def __init__(self, settings: Settings) -> None:
         self._max_pending = settings.max_pending_bytes
-        self._allowance = Allowance(settings.client_messages_per_second)
+        self.allowance = Allowance(settings.client_messages_per_second)
+        self._pace = Pace(settings.client_polls_per_second)
         self._queue: deque[Packets] = deque()
         self._bytes = 0
         self._poll: asyncio.Future[None] | None = None
@@ -83,8 +86,8 @@ class Polling:
 
     def close(self, *, at_once: bool, why: str = "") -> bool:  # noqa: ARG002  # there is no word for it
         """Send a close packet; return whether the client has to fetch it. Not if it is to be `at_once`."""
-        is_polling = self._poll is not None
-        if at_once or is_polling:
+        is_waited_for = self._poll is not None and not self._queue
+        if at_once or is_waited_for:
             self._end_with(CLOSE)
             return False
         if not self._queue:
@@ -120,19 +123,15 @@ class Polling:
         if self._poll is not None:
             self.session.close(at_once=True)
             return _REFUSED
-        if not self._queue:
-            self._poll = asyncio.get_running_loop().create_future()
-            # A client that changes over waits for its last poll to end. It is not ended at once: one that goes on
-            # polling would go round in circles.
-            timeout_s = _UPGRADE_POLL_S if self.is_probed else None
-            try:
-                await asyncio.wait((self._poll, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-                # What comes in the same turn of the loop leaves in the same answer.
-                await asyncio.sleep(0)
-            finally:
-                self._poll = None
+        self._poll = asyncio.get_running_loop().create_future()
+        try:
+            await self._until_due(gone)
             if not self._queue:
-                self._queue.append(NOOP)
+                await self._until_something(self._poll, gone)
+        finally:
+            self._poll = None
+        if not self._queue:
+            self._queue.append(NOOP)
         if gone.done() and not self._closing:
             # What would be answered now would be lost.
             self.session.close(at_once=True)
@@ -140,7 +139,7 @@ class Polling:
 
     async def post(self, body: bytes) -> Answer:
         """Take what the client sends, a little a turn of the loop."""
-        if not self._allowance.permits(1 + body.count(SEPARATOR)):
+        if not self.allowance.permits(1 + body.count(SEPARATOR)):
             limited.labels("packets").inc()
             self.session.close(at_once=True)
             return _TOO_MANY
@@ -166,6 +165,20 @@ class Polling:
         """Let the next one send."""
         self._posting = False
 
+    async def _until_due(self, gone: "asyncio.Task[None]") -> None:
+        if early_s := self._pace.early_s(1):
+            # Each answer costs a request, however little there is in it. What comes meanwhile leaves in the same one.
+            limited.labels("polls").inc()
+            await asyncio.wait((gone,), timeout=early_s)
+
+    async def _until_something(self, poll: "asyncio.Future[None]", gone: "asyncio.Task[None]") -> None:
+        # A client that changes over waits for its last poll to end. It is not ended at once: one that goes on polling
+        # would go round in circles.
+        timeout_s = _UPGRADE_POLL_S if self.is_probed else None
+        await asyncio.wait((poll, gone), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        # What comes in the same turn of the loop leaves in the same answer.
+        await asyncio.sleep(0)
+
     def _receive(self, packets: list[str]) -> None:
         for packet in packets:
             if packet[:1] == "1":
@@ -186,6 +199,8 @@ class Polling:
 
     def _take(self) -> bytes:
         payload = SEPARATOR.join(packets.payload for packets in self._queue)
+        # Now, and not when it was queued: what still waits may leave by the websocket that takes over.
+        self.allowance.expect(sum(packets.asks for packets in self._queue))
         self._queue.clear()
         self._bytes = 0
         if self.is_full:

@@ -42,8 +42,8 @@ class ConnectionHooks(Protocol):
     def connected(self, sid: str) -> None:
         """The CONNECT answer was sent: from now on the client can be sent to."""
 
-    def acknowledged(self, sid: str, number: int, arguments: list[Any]) -> None:
-        """The client acknowledges an event, or whatever had the number."""
+    def acknowledged(self, sid: str, number: int, arguments: list[Any]) -> bool:
+        """The client acknowledges an event, or whatever had the number; return whether that was waited for."""
 
     def disconnected(self, sid: str) -> None:
         """The client has gone."""
@@ -145,7 +145,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         elif taken.packet_type in {packet.EVENT, packet.BINARY_EVENT}:
             await self._answer(session, taken)
         elif session.client is not None and taken.id is not None:
-            self._hooks.acknowledged(session.client, taken.id, taken.data or [])
+            self._acknowledge(session, session.client, taken)
 
     async def _connect(self, session: Session, taken: Packet) -> None:
         if taken.namespace != _ROOT:
@@ -165,6 +165,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         # The transport may have failed at just that.
         if session.client == sid:
             self._hooks.connected(sid)
+
+    def _acknowledge(self, session: Session, sid: str, taken: Packet) -> None:
+        if self._hooks.acknowledged(sid, taken.id, taken.data or []):
+            # One packet was asked for. That it has attachments is known only now.
+            session.transport.allowance.expect(taken.attachment_count)
 
     def _disconnect(self, session: Session) -> None:
         if session.client is not None:

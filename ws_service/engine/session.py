@@ -11,7 +11,7 @@ import structlog
 
 from shared.metrics import limited
 from ws_service.engine.packets import Packets
-from ws_service.limits.allowance import PACKETS_A_TURN
+from ws_service.limits.allowance import PACKETS_A_TURN, Allowance
 
 # How many messages of a client, and how many bytes or characters, may wait for the one before to be dealt with. Beyond
 # either no more are read.
@@ -24,9 +24,10 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
 
 class Transport(Protocol):
-    """What carries packets: a websocket, or HTTP long-polling."""
+    """What carries packets: a websocket, or HTTP long-polling. `allowance` is how many the client may send."""
 
     name: str
+    allowance: Allowance
 
     @property
     def is_full(self) -> bool:

@@ -66,6 +66,8 @@ class WebSocket(FrameProtocol):
 
     def send(self, packets: Packets) -> None:
         """Write at once."""
+        if packets.asks:
+            self.allowance.expect(packets.asks)
         self.write(packets.frames)
 
     def close(self, *, at_once: bool = True, why: str = "") -> bool:  # noqa: ARG002  # it can always be told at once
@@ -150,6 +152,8 @@ class WebSocket(FrameProtocol):
             polling.release()
         elif isinstance(packet, str) and packet[:1] == "5":
             self._polling = None
+            # It is the same client, and may answer here what it was asked there.
+            self.allowance = polling.allowance
             self._shared.to_upgrade.discard(self)
             self.session.upgrade(self, polling.take_over())
         else:

@@ -11,6 +11,10 @@ from websockets.frames import Frame, Opcode
 from ws_service.ingest.outgoing import Note, Outgoing, Part
 from ws_service.sockets.connection import Encoding
 
+# What a browser's EventSource says itself: whoever may send a message could have its page believe that the connection
+# is broken. Without a name it comes as `message`.
+_OF_EVENT_SOURCE = {"open", "error"}
+
 
 def _numbered(outgoing: Outgoing) -> bytes:
     event = outgoing.event
@@ -42,8 +46,10 @@ def _welcome(welcome: dict[str, Any]) -> bytes:
 
 def _sse(event: str | None, data: bytes, offset: str | None = None) -> bytes:
     # A name with a line end in it would go on as another field.
-    name = " ".join((event or "").splitlines()).encode()
-    return b"%sevent: %s\ndata: %s\n\n" % (b"" if offset is None else b"id: %s\n" % offset.encode(), name, data)
+    name = " ".join((event or "").splitlines())
+    id_field = b"" if offset is None else b"id: %s\n" % offset.encode()
+    event_field = b"" if name in _OF_EVENT_SOURCE else b"event: %s\n" % name.encode()
+    return b"%s%sdata: %s\n\n" % (id_field, event_field, data)
 
 
 def _sse_part(part: Part) -> bytes:

@@ -89,6 +89,7 @@ class RawSocket(FrameProtocol):
     def ping(self) -> None:
         """See whether the client is there."""
         self._shared.to_pong.add(self)
+        self.allowance.expect(1)
         self.write(_PING)
 
     def give_up(self) -> None:

@@ -75,11 +75,14 @@ class Acknowledgements:
         self._end_if_complete(wait)
         return wait
 
-    def take(self, sid: str, number: int, arguments: list[Any]) -> None:
-        """Take an acknowledgement. One that nobody waits for is ignored: unknown, late, or the second of a socket."""
+    def take(self, sid: str, number: int, arguments: list[Any]) -> bool:
+        """Take an acknowledgement, and return whether it was waited for.
+
+        One that was not is ignored: unknown, late, or the second of a socket.
+        """
         wait = self._waits.get(number)
         if wait is None or sid not in wait.waited_for:
-            return
+            return False
         try:
             answer = [_plain(argument, _MAX_LEVELS) for argument in arguments]
             size = len(orjson.dumps(answer))
@@ -90,6 +93,7 @@ class Acknowledgements:
             wait.held_bytes += size
             wait.answers[sid] = answer
         self._leave(wait, sid)
+        return True
 
     def forget(self, sid: str) -> None:
         """Wait for a socket no longer: it has gone."""

@@ -5,11 +5,11 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.identity.identity import Identity
 from shared.problems import FieldError, invalid_fields, problem, summary
-from shared.rooms import check_event
+from shared.rooms import EventName
 from shared.serving.http.errors import HttpError
 from ws_service import metrics
 from ws_service.ingest.member import Member
@@ -26,7 +26,7 @@ class Publish(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     topic: Annotated[str, Field(max_length=MAX_TOPIC_LENGTH)]
-    event: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_event)]
+    event: EventName
     payload: Any = None
 
 

@@ -76,9 +76,9 @@ class Sockets:
         """Begin to write: the CONNECT answer is on its way."""
         self._connections[sid].greet()
 
-    def acknowledged(self, sid: str, number: int, arguments: list[Any]) -> None:
-        """Take a client's acknowledgement of a message."""
-        self._acknowledgements.take(sid, number, arguments)
+    def acknowledged(self, sid: str, number: int, arguments: list[Any]) -> bool:
+        """Take a client's acknowledgement of a message; return whether it was waited for."""
+        return self._acknowledgements.take(sid, number, arguments)
 
     def disconnected(self, sid: str) -> None:
         """Forget a client that has gone."""
