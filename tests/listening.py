@@ -18,7 +18,7 @@ from tests.waiting import eventually
 T = TypeVar("T")
 
 SOCKET_PATH = "/websocket-service"
-HEARD_TIMEOUT_S = 20
+HEARD_TIMEOUT_S = 30
 _TESTS = Path(__file__).parent
 _MAX_LINE_BYTES = 1024 * 1024
 
@@ -217,7 +217,7 @@ class PythonListener(Listening):
         self._sio.on("*", self._note_event)
 
     async def _open(self) -> None:
-        await self._sio.connect(self._url, socketio_path=SOCKET_PATH, auth=self._auth)
+        await self._sio.connect(self._url, socketio_path=SOCKET_PATH, auth=self._auth, wait_timeout=HEARD_TIMEOUT_S)
 
     async def _close(self) -> None:
         await self._sio.shutdown()

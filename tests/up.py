@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +34,7 @@ class Up:
         self.process = process
         self.folder = folder
         self.origin = f"http://{HOST}:{port}"
-        self.http = httpx.AsyncClient(base_url=self.origin, trust_env=False, timeout=10)
+        self.http = httpx.AsyncClient(base_url=self.origin, trust_env=False, timeout=30)
         self.shown: list[str] = []
         self._ready = asyncio.get_running_loop().create_future()
 
@@ -80,8 +82,15 @@ class Up:
         self.process.send_signal(number)
         return await asyncio.wait_for(self.process.wait(), STOP_S)
 
+    def addresses(self) -> dict[str, str]:
+        """Return where each service is, as it is displayed."""
+        return dict(re.findall(r"^  (\S+) +(http://127\.0\.0\.1:\d+)$", "".join(self.shown), re.MULTILINE))
+
     async def works(self) -> bool:
-        """Whether a replica leads and the gateway reaches both services."""
+        """Whether every replica answers, one leads, and the gateway reaches both services."""
+        replicas = [address for name, address in self.addresses().items() if name.startswith("api-")]
+        if not all([(await self.http.get(f"{address}/readyz")).is_success for address in replicas]):
+            return False
         ready = await self.http.get("/readyz")
         sockets = await self.http.get("/websocket-service/", params={"EIO": "4", "transport": "polling"})
         return ready.is_success and ready.json()["leader"] is not None and sockets.text.startswith('0{"sid"')
@@ -113,7 +122,9 @@ class Up:
         names: Counter[str] = Counter()
         cursor: dict[str, str] = {}
         while True:
-            page = (await self.http.get("/products", params={"limit": 100, **cursor})).json()
+            answer = await self.http.get("/products", params={"limit": 100, **cursor})
+            assert answer.status_code == HTTPStatus.OK, answer.text
+            page = answer.json()
             names.update(item["name"] for item in page["items"])
             if page["next_cursor"] is None:
                 return names

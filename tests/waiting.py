@@ -9,13 +9,15 @@ from typing import Any, TypeVar, overload
 T = TypeVar("T")
 
 POLL_INTERVAL_S = 0.02
+WITHIN_S = 30
+"""For whatever takes a moment: a busy machine may stand still for many seconds, and who waits in vain has time."""
 
 
 @overload
 async def eventually(condition: Callable[[], Awaitable[T | None]], *, message: str, timeout_s: float = ...) -> T: ...
 @overload
 async def eventually(condition: Callable[[], T | None], *, message: str, timeout_s: float = ...) -> T: ...
-async def eventually(condition: Callable[[], Any], *, message: str, timeout_s: float = 10) -> Any:
+async def eventually(condition: Callable[[], Any], *, message: str, timeout_s: float = WITHIN_S) -> Any:
     """Ask until the answer is true, and return it.
 
     Args:

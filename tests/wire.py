@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-_ANSWERED_WITHIN_S = 10
+_ANSWERED_WITHIN_S = 30
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _GO_AWAY = 0, 1, 3, 4, 7
 _END_STREAM, _END_HEADERS = 1, 4
@@ -18,7 +18,7 @@ async def exchange(address: str, sent: bytes, silence_s: float | None = None) ->
         address: Where to.
         sent: What to send.
         silence_s: For how long the other side may say nothing before that counts as its end, too. Without it, it has to
-            close the connection within ten seconds.
+            close the connection within half a minute.
     """
     host, _, port = address.partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))

@@ -19,8 +19,14 @@ COLLECTION = "feed"
 LEASE_MS = 3_000
 
 _ID = "feed"
-_FROM_NOW = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": LEASE_MS}}
+# `$$NOW` is when a command came, and stays that while it waits for another that writes the same document: a lease that
+# was given meanwhile ends later than any from this now. Nothing waits there for as long as this.
+_WAIT_MS = 10_000
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _from_now(milliseconds: int) -> Document:
+    return {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": milliseconds}}
 
 
 class FeedState(NamedTuple):
@@ -66,8 +72,8 @@ class Lease:
         free = {
             "$or": [
                 {"$lte": ["$expires_at", "$$NOW"]},
-                # Given by a primary whose clock was ahead: it would be valid for as long as that.
-                {"$gt": ["$expires_at", _FROM_NOW]},
+                # Given by a primary whose clock was far ahead: it would be valid for as long as that.
+                {"$gt": ["$expires_at", _from_now(LEASE_MS + _WAIT_MS)]},
             ]
         }
         return await self._hold({"$expr": free}, {})
@@ -81,11 +87,10 @@ class Lease:
         return await self._hold({"owner": self._owner}, {} if relayed is None else {"relayed": relayed})
 
     async def _hold(self, condition: Document, told: Document) -> FeedState | None:
+        held = {"owner": self._owner, "instance": self._instance, "expires_at": _from_now(LEASE_MS)}
         async with self._database.call():
             document = await self._feed.find_one_and_update(
-                {"_id": _ID, **condition},
-                [{"$set": {**told, "owner": self._owner, "instance": self._instance, "expires_at": _FROM_NOW}}],
-                return_document=ReturnDocument.AFTER,
+                {"_id": _ID, **condition}, [{"$set": {**told, **held}}], return_document=ReturnDocument.AFTER
             )
         return FeedState(document["epoch"], document["checkpoint"], document.get("relayed")) if document else None
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.listening import Listener
 from tests.system import System
+from tests.waiting import eventually
 
 KIB = 1024
 PROBLEM = "application/problem+json"
@@ -27,7 +28,7 @@ async def request(origin: str, method: str, path: str, body: str | None = None, 
     """Send a request whose path no client library has tidied up."""
 
     def send() -> Answer:
-        connection = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=30)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -164,3 +165,29 @@ async def test_a_dead_replica_is_passed_over(storecast: System) -> None:
 
     assert {answer.status_code for answer in answers} == {HTTPStatus.OK}
     assert {answer.headers["X-Served-By"] for answer in answers} == storecast.api_urls.keys() - {victim}
+
+
+async def test_a_replica_that_has_come_back_is_asked_at_once(storecast: System) -> None:
+    """After all were down, the first one that can be reached answers: nothing is held against it."""
+    name, *others = storecast.api_urls
+    for each in (name, *others):
+        await storecast.kill(each)
+    assert (await storecast.http.get("/products")).status_code == HTTPStatus.BAD_GATEWAY
+    storecast.start(name)
+
+    async def listens() -> bool:
+        # Tried in vain through the gateway until right before it listens.
+        through_gateway = (await storecast.http.get("/products")).status_code
+        try:
+            _, writer = await asyncio.open_connection(*storecast.api_urls[name].removeprefix("http://").split(":"))
+        except OSError:
+            assert through_gateway == HTTPStatus.BAD_GATEWAY
+            return False
+        writer.close()
+        return True
+
+    await eventually(listens, message=f"{name} listens")
+    answers = [await storecast.http.get("/products") for _ in range(10)]
+
+    assert {answer.status_code for answer in answers} == {HTTPStatus.OK}
+    assert {answer.headers["X-Served-By"] for answer in answers} == {name}

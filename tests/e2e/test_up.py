@@ -138,7 +138,7 @@ async def test_every_child_that_is_killed_comes_back(shared: Up) -> None:
         async def back(name: str = name, before: int = before) -> bool:
             try:
                 return shared.pids().get(name, before) != before and await shared.works()
-            except httpx.TransportError:  # the gateway is down
+            except httpx.TransportError:  # the gateway is down, or a replica
                 return False
 
         await eventually(back, message=f"{name} is back", timeout_s=START_S)
@@ -149,7 +149,8 @@ async def test_every_child_that_is_killed_comes_back(shared: Up) -> None:
 async def test_a_replica_that_is_killed_doubles_no_product(shared: Up) -> None:
     """The gateway never sends a create a second time; what it could not deliver is 502, the rest is created once.
 
-    A replica may die between the head and the body of an answer: nobody knows then, but the product is there once.
+    A replica may die between the head and the body of an answer: nobody knows then, but the product is there once. What
+    is read while one replica is left is answered.
     """
     outcomes: dict[str, int | None] = {}
 

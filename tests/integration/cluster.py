@@ -49,7 +49,7 @@ async def deliver(batch: Batch, emitter: Emitter) -> None:
     async def taken() -> bool:
         return (await emitter.post(batch)).is_success
 
-    await eventually(taken, message="the batch is taken", timeout_s=20)
+    await eventually(taken, message="the batch is taken")
 
 
 @contextlib.asynccontextmanager

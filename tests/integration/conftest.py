@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from api_service.app import create_app
 from api_service.settings import Settings
+from tests.clock import Clock
 from tests.mongod import Mongod, unused_database
 from tests.redis_server import RedisServer
 
@@ -47,6 +48,12 @@ def still_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """In which rates are counted here: a test on a busy machine may take longer than one lasts."""
     now = time.time()
     monkeypatch.setattr(memory, "time", SimpleNamespace(time=lambda: now))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which tokens expire here."""
+    return Clock.placed(monkeypatch)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from ws_service.settings import Settings
 from ws_service.sockets.sockets import Sockets
 
 SECRET = "a secret of sixteen or more"
-_HEARD_TIMEOUT_S = 10
+_HEARD_TIMEOUT_S = 30
 
 
 # All clients of the tests come from one address.
@@ -61,8 +61,10 @@ class Emitter:
         headers = {"Authorization": f"Bearer {SECRET}"}
         try:
             async with (
-                httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http,
-                httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as public,
+                httpx.AsyncClient(
+                    base_url=f"http://{address}", headers=headers, trust_env=False, timeout=_HEARD_TIMEOUT_S
+                ) as http,
+                httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=_HEARD_TIMEOUT_S) as public,
             ):
                 await eventually(lambda: server.started, message="the emitter listens")
                 yield cls(address, state, http, public)

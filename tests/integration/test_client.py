@@ -14,6 +14,7 @@ import pytest
 from shared.emitter_api import EMIT_PATH, Batch
 from shared.events import Event
 from tests.client import NODE_MODULES, SOURCES, Client, Package
+from tests.clock import Clock
 from tests.events import EPOCH, closing, event, history, live
 from tests.integration.emitter import Emitter
 from tests.integration.listeners import emit
@@ -24,13 +25,12 @@ from tests.waiting import eventually
 
 TYPES = Path(__file__).parent / "client"
 BOOKS, TOYS = "category:books", "category:toys"
-# Expiry is counted in whole seconds (RFC 7519, section 2).
-SOON_S = 2
+SOON_S, NOTICE_S = 300, 60
 TOKENS: dict[str, Any] = {
     "auth": "jwt",
     "jwt_secret": JWT_SECRET,
     "jwt_leeway_seconds": 0,
-    "token_notice_seconds": 1,
+    "token_notice_seconds": NOTICE_S,
 }
 
 
@@ -78,6 +78,12 @@ def soon(**claims: Any) -> str:
     return token("ann", exp=int(time.time()) + SOON_S, **claims)
 
 
+def expires_in_s(emitter: Emitter) -> float:
+    """Return how long the token is good by which the only client is who it is."""
+    [standing] = emitter.sockets._standings._of.values()  # noqa: SLF001  # nothing outside tells
+    return standing.who.expires_at - time.time()
+
+
 # What is heard.
 
 
@@ -102,7 +108,7 @@ async def test_a_reload_goes_on_where_it_was(package: Package, emitter: Emitter)
 async def test_what_is_missed_meanwhile_comes_first(package: Package, emitter: Emitter) -> None:
     """The network was away: what was told then comes before anything newer. A first connection has a gap before it."""
     async with client(package, emitter) as listening:
-        assert listening.gaps == ["new"]
+        await eventually(lambda: listening.gaps == ["new"], message="it is told of the gap before it")
         await emitter.post(live(1, 1))
         await has_heard(listening, [1])
         listening.drop()
@@ -200,14 +206,15 @@ async def test_more_requests_than_may_be_are_sent_again(package: Package) -> Non
 # Tokens.
 
 
-async def test_a_new_token_is_shown_before_the_old_one_ends(package: Package, guarded: Emitter) -> None:
+async def test_a_new_token_is_shown_before_the_old_one_ends(package: Package, guarded: Emitter, clock: Clock) -> None:
     """On the connection that there is, which stays whose it was."""
     async with client(package, guarded, [token("ann")], topics=["inbox:ann"]) as listening:
         listening.give(soon(), token("ann"))
-        over = time.time() + SOON_S
         await listening.call("authenticate")
+        await clock.put_forward(SOON_S - NOTICE_S)
         await listening.client.received("token_expiring")
-        await eventually(lambda: time.time() > over, message="the old token has expired")
+        await eventually(lambda: expires_in_s(guarded) > SOON_S, message="the new one is shown")
+        await clock.put_forward(NOTICE_S)
         assert await reached(guarded, "user:ann") == await reached(guarded, "inbox:ann") == 1
         assert len(listening.client.of("token")) == 3
         assert listening.states == ["live"]
@@ -216,12 +223,15 @@ async def test_a_new_token_is_shown_before_the_old_one_ends(package: Package, gu
         assert {each["event"] for each in heard} == {"note"}, "the application hears what is for it alone"
 
 
-async def test_an_expired_token_is_replaced_at_a_reconnect(package: Package, guarded: Emitter) -> None:
+async def test_an_expired_token_is_replaced_at_a_reconnect(package: Package, guarded: Emitter, clock: Clock) -> None:
     """Refused for it, the client asks for another one, again if there is none just then; nothing is missed."""
     async with client(package, guarded, [token("ann")]) as listening:
         ending = soon()
         listening.give(ending, ending, ending, {"error": "no service"}, token("ann"))
         await listening.call("authenticate")
+        await clock.put_forward(SOON_S - NOTICE_S)
+        await eventually(lambda: len(listening.client.of("token")) == 3, message="another one is asked for in time")
+        await clock.put_forward(NOTICE_S)
         await listening.client.received("token_expired")
         await eventually(lambda: len(listening.client.of("token")) == 4, message="another one is asked for")
         assert await reached(guarded, "user:ann") == 0
@@ -235,13 +245,14 @@ async def test_an_expired_token_is_replaced_at_a_reconnect(package: Package, gua
         assert (listening.gaps, listening.states[-1]) == (["new"], "live")
 
 
-async def test_what_an_ended_token_had_left_is_sent_with_the_next(package: Package) -> None:
+async def test_what_an_ended_token_had_left_is_sent_with_the_next(package: Package, clock: Clock) -> None:
     """A new token on the same connection would bring its topics back without what was told meanwhile."""
     async with Emitter.running(**TOKENS, public_read=False) as emitter:
         await emitter.open()
         async with client(package, emitter, [token("ann", scope="products:read")]) as listening:
             listening.give(soon(scope="products:read"))
             await listening.call("authenticate")
+            await clock.put_forward(SOON_S)
             assert await listening.client.received("token_expired") == [{"left": ["products"]}]
             await emitter.post(live(1, 1))
             listening.give(token("ann", scope="products:read"))

@@ -145,7 +145,7 @@ async def test_a_redis_that_hangs_is_noticed_and_waited_for(redis: RedisServer, 
     async with clients(three) as connected:
         redis.send(signal.SIGSTOP)
         for emitter in three:
-            await eventually(partial(is_deaf, emitter), message="the emitter is deaf", timeout_s=5)
+            await eventually(partial(is_deaf, emitter), message="the emitter is deaf")
             assert await state(emitter) == (HTTPStatus.SERVICE_UNAVAILABLE, "deaf")
             assert (await emitter.http.get("/livez")).is_success
         redis.send(signal.SIGCONT)
@@ -153,7 +153,7 @@ async def test_a_redis_that_hangs_is_noticed_and_waited_for(redis: RedisServer, 
         for client in connected:
             assert await client.seqs(3) == [4, 5, 6]
         for emitter in three:
-            await eventually(partial(hears, emitter), message="the emitter hears", timeout_s=3)
+            await eventually(partial(hears, emitter), message="the emitter hears")
             assert await state(emitter) == (HTTPStatus.OK, "ready")
 
 
@@ -178,8 +178,8 @@ async def test_a_replica_that_was_behind_is_filled_up(tmp_path: Path) -> None:
                 for client in connected:
                     assert await client.seqs(2) == [4, 5]
                 await primary.kill()
-                await eventually(lambda: _is_primary(replica), message="promoted", timeout_s=20)
-                await eventually(lambda: _position(running[1], 3), message="the log is at 3 again", timeout_s=10)
+                await eventually(lambda: _is_primary(replica), message="promoted")
+                await eventually(lambda: _position(running[1], 3), message="the log is at 3 again")
                 await deliver(live(4, 7), running[1])
                 for client in connected:
                     assert await client.seqs(2) == [6, 7]
@@ -198,7 +198,7 @@ def _replicas(sentinel: RedisServer) -> int:
 
 
 async def _position(emitter: Emitter, position: int) -> bool:
-    answer = await emitter.http.get("/events/position", timeout=10)
+    answer = await emitter.http.get("/events/position")
     return answer.is_success and answer.json() == {"epoch": EPOCH, "position": position}
 
 

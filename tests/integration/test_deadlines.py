@@ -29,7 +29,7 @@ async def hanging(app: FastAPI, call: str) -> AsyncIterator[None]:
     """Have one call of the repository hang."""
     repository = app.state.products._repository  # noqa: SLF001  # no database can be slow on demand
     setattr(repository, call, never)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         yield
 
 

@@ -112,7 +112,7 @@ async def test_a_polling_clients_transport_can_be_closed(emitter: Emitter) -> No
     polling = emitter.sockets.server.eio.sockets[opened["sid"]]
     await eventually(lambda: polling.transport._poll is not None, message="the poll waits")  # noqa: SLF001
     polling.drop()
-    assert (await asyncio.wait_for(waiting, 5)).text == "1"
+    assert (await asyncio.wait_for(waiting, 30)).text == "1"
     assert len(emitter.hub.subscriptions.everyone()) == 0
     gone: httpx.Response = await emitter.http.get(session)
     assert gone.status_code == 400

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,13 +11,13 @@ from websockets.asyncio.client import connect
 
 from shared.emitter_api import EMIT_PATH
 from shared.identity.identity import PRODUCTS_READ
+from tests.clock import Clock
 from tests.events import EPOCH, history, live
 from tests.integration.emitter import Emitter, RawClient
 from tests.tokens import JWT_SECRET, token
 from tests.waiting import eventually
 
-# Expiry is counted in whole seconds (RFC 7519, section 2).
-SOON_S = 2
+SOON_S, NOTICE_S = 300, 60
 
 
 CLOSED = {"auth": "jwt", "jwt_secret": JWT_SECRET, "jwt_leeway_seconds": 0, "public_read": False}
@@ -28,7 +29,7 @@ async def emitter() -> AsyncIterator[Emitter]:
         "auth": "jwt",
         "jwt_secret": JWT_SECRET,
         "jwt_leeway_seconds": 0,
-        "token_notice_seconds": 1,
+        "token_notice_seconds": NOTICE_S,
         "topic_rules": {"inbox:*": "sub", "staff:*": "staff"},
         "client_topics": ["chat:*", "inbox:*"],
     }
@@ -52,7 +53,7 @@ async def next_named(client: RawClient, name: str) -> Any:
     return event[1]
 
 
-async def test_a_socket_outlives_its_token_but_not_its_rooms(emitter: Emitter) -> None:
+async def test_a_socket_outlives_its_token_but_not_its_rooms(emitter: Emitter, clock: Clock) -> None:
     """It is told ahead, then leaves the rooms and what only its token let it hear, and goes on with the rest."""
     topics = ["products", "chat:lobby", "inbox:ann"]
     async with emitter.client({"token": soon(), "topics": topics}) as client:
@@ -60,7 +61,9 @@ async def test_a_socket_outlives_its_token_but_not_its_rooms(emitter: Emitter) -
         assert await reached(emitter, "user:ann") == 1
         assert (await client.event())[0] == "note"
 
-        assert (await next_named(client, "token_expiring"))["expires_in_s"] in {0, 1}
+        await clock.put_forward(SOON_S - NOTICE_S)
+        assert 0 <= (await next_named(client, "token_expiring"))["expires_in_s"] <= NOTICE_S
+        await clock.put_forward(NOTICE_S)
         assert (await next_named(client, "token_expired")) == {"left": ["inbox:ann"]}
 
         assert await reached(emitter, "user:ann") == await reached(emitter, "inbox:ann") == 0
@@ -70,17 +73,18 @@ async def test_a_socket_outlives_its_token_but_not_its_rooms(emitter: Emitter) -
         assert (refused["status"], refused["errors"][0]["field"]) == (401, "topics")
 
 
-async def test_a_new_token_keeps_a_socket_where_it_is(emitter: Emitter) -> None:
+async def test_a_new_token_keeps_a_socket_where_it_is(emitter: Emitter, clock: Clock) -> None:
     """No reconnecting, nothing missed: the old token's end means nothing any more."""
     async with emitter.client({"token": soon(), "topics": ["inbox:ann"]}) as client:
         await client.welcome()
+        await clock.put_forward(SOON_S - NOTICE_S)
         await next_named(client, "token_expiring")
-        answer = await client.call("authenticate", {"token": token("ann")})
-        assert answer["user"] == "ann"
-        assert time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + 3_600)) in answer["expires_at"]
+        exp = int(time.time()) + 3_600
+        answer = await client.call("authenticate", {"token": token("ann", exp=exp)})
+        expires_at = datetime.fromtimestamp(exp, UTC).isoformat(timespec="seconds")
+        assert answer == {"user": "ann", "expires_at": expires_at}
 
-        over = time.time() + SOON_S
-        await eventually(lambda: time.time() > over, message="the old token has expired")
+        await clock.put_forward(NOTICE_S)
         assert await reached(emitter, "device:ann") == await reached(emitter, "inbox:ann") == 1
 
 
@@ -98,17 +102,17 @@ async def test_a_socket_may_say_later_who_it_is(emitter: Emitter) -> None:
         assert await reached(emitter, "user:bob") == 0
 
 
-async def test_a_socket_stays_whose_it_was_when_its_token_has_expired(emitter: Emitter) -> None:
+async def test_a_socket_stays_whose_it_was_when_its_token_has_expired(emitter: Emitter, clock: Clock) -> None:
     """What still waits for it may be for that user: another one connects anew, the same one may come back."""
     async with emitter.client({"token": soon("ann")}) as client:
         await client.welcome()
-        await next_named(client, "token_expiring")
+        await clock.put_forward(SOON_S)
         await next_named(client, "token_expired")
         assert (await client.call("authenticate", {"token": token("bob")}))["error"]["status"] == 403
         assert (await client.call("authenticate", {"token": token("ann")}))["user"] == "ann"
 
 
-async def test_the_past_of_a_closed_topic_ends_with_the_token() -> None:
+async def test_the_past_of_a_closed_topic_ends_with_the_token(clock: Clock) -> None:
     """Who has not read yet what was asked for in time is not sent the rest of it."""
     large = [each.model_copy(update={"payload": {"pad": "x" * 8_000}}) for each in history(1, 1_000).events]
     past = history(1, 1_000).model_copy(update={"events": large})
@@ -117,8 +121,12 @@ async def test_the_past_of_a_closed_topic_ends_with_the_token() -> None:
         async with emitter.client({"token": soon(scope=PRODUCTS_READ), "topics": ["category:quiet"]}) as client:
             await client.welcome()
             await client.send(f'421["subscribe",{{"topics":["products"],"after":"{EPOCH}:0"}}]')
-            subscription = next(iter(emitter.hub.subscriptions.everyone()))
-            await eventually(lambda: subscription.member.user is None, message="the token has expired, nothing is read")
+            [session] = emitter.sockets.server.eio.sockets.values()
+            transport: Any = session.transport._transport  # noqa: SLF001  # nothing outside tells how full it is
+            await eventually(transport.get_write_buffer_size, message="the past waits for somebody to read it")
+            await clock.put_forward(SOON_S)
+            [subscription] = emitter.hub.subscriptions.everyone()
+            assert subscription.member.user is None, "the token has expired"
             heard: list[Any] = []
             while not heard or heard[-1][0] != "token_expired":
                 heard.append(await client.event())
@@ -128,14 +136,13 @@ async def test_the_past_of_a_closed_topic_ends_with_the_token() -> None:
             assert await client.call("unsubscribe", {"topics": ["products"]}) == {"topics": []}, "nothing came before"
 
 
-async def test_a_token_that_expires_while_the_history_is_waited_for_opens_nothing() -> None:
+async def test_a_token_that_expires_while_the_history_is_waited_for_opens_nothing(clock: Clock) -> None:
     """It was good when it was shown; what it permitted is not sent any more."""
-    async with Emitter.running(**CLOSED, handover_timeout_ms=20_000) as emitter:
+    async with Emitter.running(**CLOSED, handover_timeout_ms=60_000) as emitter:
         url = f"ws://{emitter.address}/websocket-service/raw?after={EPOCH}:0"
         bearer = {"Authorization": f"Bearer {soon(scope=PRODUCTS_READ)}"}
         async with connect(url, additional_headers=bearer, proxy=None) as websocket:
-            over = time.time() + SOON_S
-            await eventually(lambda: time.time() > over, message="the token has expired")
+            await clock.put_forward(SOON_S)
             await emitter.open_with(100)
             heard = [json.loads(await websocket.recv()) for _ in range(2)]
     assert [each["event"] for each in heard] == ["welcome", "token_expired"]
@@ -173,12 +180,13 @@ async def test_a_bad_token_changes_nothing(emitter: Emitter, request_: Any, stat
         assert await reached(emitter, "user:ann") == 1
 
 
-async def test_other_listeners_are_told_as_well(emitter: Emitter) -> None:
+async def test_other_listeners_are_told_as_well(emitter: Emitter, clock: Clock) -> None:
     """A plain websocket hears of the end, and leaves its rooms: with a new token it comes anew."""
     url = f"ws://{emitter.address}/websocket-service/raw"
     async with connect(url, additional_headers={"Authorization": f"Bearer {soon()}"}, proxy=None) as websocket:
-        heard = [json.loads(await websocket.recv())["event"] for _ in range(3)]
-        assert heard == ["welcome", "token_expiring", "token_expired"]
+        for expected, pass_s in [("welcome", SOON_S - NOTICE_S), ("token_expiring", NOTICE_S), ("token_expired", 0)]:
+            assert json.loads(await websocket.recv())["event"] == expected
+            await clock.put_forward(pass_s)
         assert await reached(emitter, "user:ann") == 0
 
 

@@ -257,7 +257,7 @@ async def test_after_an_uncertain_append_the_end_of_the_log_is_read_again(feed: 
     feed.log.append = append_and_lose_the_answer  # type: ignore[method-assign,assignment]  # the network cannot be cut at this very point on demand
     async with feed.sequencing():
         await feed.products.insert_many([product(str(number)) for number in range(10)])
-        await asyncio.wait_for(lost.wait(), 10)
+        await asyncio.wait_for(lost.wait(), 30)
         await feed.products.insert_one(product("last"))
         events = await feed.events(11)
     assert [event.seq for event in events] == list(range(1, 12))

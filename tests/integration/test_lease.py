@@ -1,11 +1,14 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from api_service.feed.lease import read_leadership
+from api_service.feed.lease import LEASE_MS, read_leadership
 from tests.integration.feed import Feed
 from tests.waiting import eventually
+
+TRIES = 30
 
 
 @pytest.fixture
@@ -33,9 +36,35 @@ async def test_one_holds_the_lease_at_a_time(one: Feed, two: Feed) -> None:
 
 async def test_of_many_that_try_at_once_one_wins(one: Feed, two: Feed) -> None:
     """The lease is taken by one write: there is no moment at which two could have it."""
-    taken = await asyncio.gather(*(feed.lease.take() for feed in (one, two) * 5))
-    holders = {feed for feed, state in zip((one, two) * 5, taken, strict=True) if state}
-    assert len(holders) == 1
+    for _ in range(TRIES):
+        began = time.monotonic()
+        taken = await asyncio.gather(*(feed.lease.take() for feed in (one, two) * 5))
+        # On a machine that stood still meanwhile it may have run out, and been taken again.
+        runs_out = int((time.monotonic() - began) * 1_000 / LEASE_MS)
+        assert 1 <= sum(state is not None for state in taken) <= 1 + runs_out
+        for feed in (one, two):
+            await feed.lease.release()
+
+
+async def test_a_take_that_has_waited_takes_no_lease_of_the_meantime(one: Feed, two: Feed) -> None:
+    """Its time is that at which it came: a lease that was given while it waited ends later than any from that time."""
+    feeds = one.database.handle["feed"]
+    async with await one.database.client.start_session() as session, session.start_transaction():
+        await feeds.update_one({}, {"$set": {"owner": "first"}}, session=session)
+        waiting = asyncio.create_task(two.lease.take())
+        await eventually(lambda: waits(one), message="the other waits for the document")
+        # As `take` does it, now.
+        lease = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": LEASE_MS}}
+        await feeds.update_one({}, [{"$set": {"expires_at": lease}}], session=session)
+    assert await waiting is None
+
+
+async def waits(feed: Feed) -> bool:
+    """Whether a command has met another that writes the same document of the feed."""
+    operations = await feed.database.client.admin.command(
+        {"currentOp": True, "command.findAndModify": "feed", "command.$db": feed.database.handle.name}
+    )
+    return any(operation.get("writeConflicts") for operation in operations["inprog"])
 
 
 async def test_a_released_lease_is_free_at_once(one: Feed, two: Feed) -> None:
@@ -49,7 +78,7 @@ async def test_a_released_lease_is_free_at_once(one: Feed, two: Feed) -> None:
 async def test_a_lease_that_is_not_renewed_runs_out(one: Feed, two: Feed) -> None:
     """A leader that was killed is followed by another within the lease's 3 s."""
     await one.lease.take()
-    await eventually(two.lease.take, timeout_s=5, message="the lease runs out")
+    await eventually(two.lease.take, message="the lease runs out")
     assert await one.lease.renew(None) is None
 
 

@@ -39,7 +39,7 @@ async def listening(emitter: Emitter, query: str = "", **options: Any) -> AsyncI
 
 
 async def heard(websocket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return dict(json.loads(await websocket.recv()))
 
 
@@ -49,7 +49,7 @@ async def seqs(websocket: ClientConnection, count: int) -> list[int]:
 
 async def closed(websocket: ClientConnection) -> tuple[int | None, str | None]:
     """Return with which code, and which reason, the server closes it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await websocket.recv()

@@ -126,7 +126,7 @@ async def listening(
 async def refused(emitter: Emitter, token: str | None = None) -> CommandError:
     async with listening(emitter, token=token) as (_, task):
         with pytest.raises(CommandError) as ended:
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 30)
     return ended.value
 
 
@@ -219,6 +219,6 @@ async def test_a_token_that_runs_out_is_said() -> None:
     run = Run(None)
     async with emitter.running() as origin:
         with pytest.raises(Refused, match="the token has expired, and products takes one"):
-            await asyncio.wait_for(run.tail.run(origin, (), "to.ke.n"), 10)
+            await asyncio.wait_for(run.tail.run(origin, (), "to.ke.n"), 30)
     assert run.notes[1:] == ["storecast: the token expires in 60 s", "storecast: the token has expired"]
     assert run.told == []

@@ -21,7 +21,7 @@ def test_every_variable_of_nginx_is_filled_in_and_its_own_are_kept() -> None:
     assert "${" not in configuration
     assert "listen 127.0.0.1:8080;" in configuration
     assert "location ~ ^/websocket-service(/" in configuration
-    assert "server 127.0.0.1:8002 max_fails=1 fail_timeout=1s;" in configuration
+    assert "server 127.0.0.1:8002 max_fails=0;" in configuration
     assert "map $http_upgrade $storecast_upgrade {" in configuration
     assert r"~127\.0\.0\.1:9002$ emitter-2;" in configuration
     assert "emitter-2 127.0.0.1:9002;" in configuration
