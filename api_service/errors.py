@@ -9,9 +9,10 @@ ApiError
 +-- StaleVersion         412  If-Match names a version that is not the newest
 +-- BodyTooLarge         413
 +-- WrongMediaType       415
++-- WrongHost            421  it was called by a name that is not this machine's
 +-- Invalid              422  a field breaks its rule
 |   +-- KeyReused        422  the idempotency key came with another body before
-+-- EmitterRefused       422, or the emitter's own 4xx: it does not take a message
++-- EmitterRefused       422, or the emitter's own 4xx: it does not do it
 +-- TooManyRequests      429  with Retry-After
 +-- Unavailable          503  with Retry-After
     +-- DatabaseUnavailable
@@ -111,6 +112,12 @@ class WrongMediaType(ApiError):
     status = 415
 
 
+class WrongHost(ApiError):
+    """It was called by a name that is not this machine's own."""
+
+    status = 421
+
+
 class Invalid(ApiError):
     """One or more fields break their rules."""
 
@@ -133,7 +140,7 @@ class KeyReused(Invalid):
 
 
 class EmitterRefused(ApiError):
-    """The emitter does not take a message, and says why, with a status of its own."""
+    """The emitter does not do what it is asked, and says why, with a status of its own."""
 
     status = 422
 
@@ -165,7 +172,7 @@ class DatabaseUnavailable(Unavailable):
 
 
 class EmitterDown(Unavailable):
-    """No emitter carried a message out, as far as is known."""
+    """No emitter did what it was asked, as far as is known."""
 
 
 _SEND_JSON = "send JSON in UTF-8, without huge numbers and without deep nesting"
