@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from api_service import health
 from api_service.browsers import SAFE_HEADERS, add_browser_rules
 from api_service.database import open_database
+from api_service.emitters import Emitters
 from api_service.errors import DatabaseUnavailable
 from api_service.feed import endpoints as events
 from api_service.feed.lease import Lease
@@ -19,6 +20,7 @@ from api_service.leader import Leader
 from api_service.messages import endpoints as messages
 from api_service.messages.messenger import Messenger
 from api_service.middleware import BodyLimit
+from api_service.operators import endpoints as operators
 from api_service.page import endpoints as page
 from api_service.products import endpoints as products
 from api_service.products.repository import ProductRepository
@@ -52,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(products.writing)
     app.include_router(events.router)
     app.include_router(messages.router)
+    app.include_router(operators.router)
     app.include_router(health.router)
     app.include_router(page.router)
     app.mount("/static", page.static_files())
@@ -72,8 +75,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.writes.running(),
         open_database(settings) as database,
         EmitterClient.connect(settings) as emitter,
-        Messenger.connect(settings) as app.state.messenger,
+        Emitters.connect(settings) as app.state.emitters,
     ):
+        app.state.messenger = Messenger(app.state.emitters)
         lease = Lease(database, settings.instance)
         prepare = partial(prepare_schema, database, lease)
         try:

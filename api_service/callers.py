@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from api_service.errors import Forbidden, Unauthorized
+from api_service.errors import Forbidden, Unauthorized, WrongHost
 from api_service.settings import Settings
 from shared.identity.bearer import bearer_token
 from shared.identity.errors import BadToken, KeysAway
-from shared.identity.identity import PRODUCTS_READ, Identity
+from shared.identity.identity import OPERATE, PRODUCTS_READ, Identity
 from shared.identity.tokens import Tokens
 from shared.openapi import BEARER
+from shared.problems import FieldError
 from shared.serving.http.errors import TooManyRequests, Unavailable
+from shared.settings import is_loopback
 
 
 def guarded_router(scope: str, **options: Any) -> APIRouter:
@@ -37,6 +40,8 @@ def guarded_router(scope: str, **options: Any) -> APIRouter:
     # For the documentation alone.
     bearer = HTTPBearer(auto_error=False, scheme_name=BEARER, bearerFormat="JWT", description="its `scope` counts")
     responses: dict[int | str, dict[str, Any]] = {TooManyRequests.status: {}} if writes else {}
+    if scope == OPERATE:
+        responses[WrongHost.status] = {}
     return APIRouter(
         route_class=Guarded, dependencies=[Security(bearer, scopes=[scope])], responses=responses, **options
     )
@@ -64,7 +69,21 @@ async def _admit(request: Request, scope: str) -> Identity:
     except KeysAway as error:
         raise Unavailable(str(error)) from None
     if who.may(scope):
+        if scope == OPERATE and who.is_trusted:
+            _demand_own_name(request)
         return who
     if token is None:
         raise Unauthorized(f"send a token with the scope {scope}: Authorization: Bearer <token>")
     raise Forbidden(scope)
+
+
+def _demand_own_name(request: Request) -> None:
+    """Refuse a page whose own name was made to lead here (DNS rebinding): to a browser it is of our origin."""
+    host = request.headers.get("host", "")
+    try:
+        is_own = is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        is_own = False
+    if not is_own:
+        message = "without tokens only localhost, 127.0.0.1 or [::1] is operated"
+        raise WrongHost(message, [FieldError("Host", message)])

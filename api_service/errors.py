@@ -7,9 +7,10 @@ HttpError
 +-- OffsetGone           410  the event log no longer reaches back to it
 +-- StaleVersion         412  If-Match names a version that is not the newest
 +-- WrongMediaType       415
++-- WrongHost            421  it was called by a name that is not this machine's
 +-- Invalid              422
 |   +-- KeyReused        422  the idempotency key came with another body before
-+-- EmitterRefused       422, or the emitter's own 4xx: it does not take a message
++-- EmitterRefused       422, or the emitter's own 4xx: it does not do it
 +-- Unavailable          503
     +-- DatabaseUnavailable
     +-- EmitterDown
@@ -69,12 +70,18 @@ class WrongMediaType(HttpError):
     status = 415
 
 
+class WrongHost(HttpError):
+    """It was called by a name that is not this machine's own."""
+
+    status = 421
+
+
 class KeyReused(Invalid):
     """An idempotency key names one request only."""
 
 
 class EmitterRefused(HttpError):
-    """The emitter does not take a message, and says why, with a status of its own."""
+    """The emitter does not do what it is asked, and says why, with a status of its own."""
 
     status = 422
 
@@ -88,4 +95,4 @@ class DatabaseUnavailable(Unavailable):
 
 
 class EmitterDown(Unavailable):
-    """No emitter carried a message out, as far as is known."""
+    """No emitter did what it was asked, as far as is known."""

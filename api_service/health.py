@@ -8,9 +8,7 @@ from pydantic import BaseModel, Field
 
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
-from api_service.feed.event_log import EventLog
-from api_service.feed.lease import read_leadership
-from api_service.relay.backlog import measure_backlog
+from api_service.relay.progress import read_progress
 
 
 class Liveness(BaseModel):
@@ -54,18 +52,13 @@ async def readyz(request: Request, response: Response) -> Readiness:
 
 
 async def _readiness(database: Database) -> Readiness:
-    log = EventLog(database)
-    _, leader, relayed = await read_leadership(database)
-    end, _ = await log.end()
-    if relayed is None:
-        return Readiness(status="ready", leader=leader, log_end=end)
-    backlog = await measure_backlog(log, relayed, end)
+    leader, end, backlog = await read_progress(database)
     return Readiness(
         status="ready",
         leader=leader,
         log_end=end,
-        undelivered_events=backlog.events,
-        undelivered_age_s=backlog.age_s,
+        undelivered_events=backlog and backlog.events,
+        undelivered_age_s=backlog and backlog.age_s,
     )
 
 

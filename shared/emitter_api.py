@@ -1,6 +1,6 @@
-"""The emitter's internal HTTP contract: what the relay posts and what the emitter answers."""
+"""The emitter's internal HTTP contract: what the API posts and asks, and what the emitter answers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -10,6 +10,9 @@ from shared.rooms import EventName
 EVENTS_PATH = "/events"
 POSITION_PATH = "/events/position"
 EMIT_PATH = "/emit"
+CONNECTIONS_PATH = "/connections"
+DRAIN_PATH = "/drain"
+REBALANCE_PATH = "/rebalance"
 
 MAX_BATCH_EVENTS = 500
 MAX_BATCH_BYTES = 1024 * 1024
@@ -85,3 +88,66 @@ class Reached(BaseModel):
     unacknowledged: list[Recipient] | None = None
     not_connected: list[str] | None = None
     silent_nodes: list[str] | None = None
+
+
+State = Literal["waiting", "ready", "deaf", "draining"]
+"""Of an emitter: clients should come only where it is ready."""
+
+
+class Socket(BaseModel):
+    """A socket of a user, of a device or of a topic."""
+
+    node: str
+    sid: str
+    user: str | None
+
+
+class NodeCount(BaseModel):
+    """One emitter. `lag_ms` is how late its event loop calls, as a moving average."""
+
+    node: str
+    url: str
+    state: State
+    connections: int
+    lag_ms: float
+    topics: dict[str, int]
+    where: dict[str, list[Socket]]
+
+
+class Connections(BaseModel):
+    """All emitters together. `silent_nodes` are those that have not answered: their sockets are not counted."""
+
+    connections: int
+    nodes: list[NodeCount]
+    topics: dict[str, int]
+    where: dict[str, list[Socket]]
+    silent_nodes: list[str]
+
+
+NodeName = Annotated[str, Field(min_length=1, max_length=100)]
+"""What an emitter is called, as `welcome.node` says it."""
+
+
+class Drain(BaseModel):
+    """Which emitter is to be drained; without a node, the one that is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node: NodeName | None = None
+
+
+class Rebalance(BaseModel):
+    """How many connections are to be left, and on which emitter; without a node, on the one that is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: Annotated[int, Field(ge=0)]
+    node: NodeName | None = None
+
+
+class Shedding(BaseModel):
+    """What an emitter has begun: so many of its connections are to end."""
+
+    state: State
+    connections: int
+    shedding: int

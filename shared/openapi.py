@@ -73,10 +73,10 @@ def without_token(schema: dict[str, Any], scope: str) -> None:
                 del operation["responses"][status]
 
 
-def reference_to(model: type[BaseModel]) -> dict[str, Any]:
+def reference_to(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """Return what describes a body that FastAPI does not read itself; the model is one of those to `describe`."""
     schema = {"$ref": _REFERENCE.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

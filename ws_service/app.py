@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from shared.emitter_api import Batch, Message
+from shared.emitter_api import Batch, Drain, Message, Rebalance
 from shared.identity.tokens import Tokens
 from shared.openapi import describe
 from shared.serving.http.app import ServiceApp
@@ -19,7 +19,7 @@ from ws_service import health
 from ws_service.balancing import endpoints as balancing
 from ws_service.balancing.assign import Assigner
 from ws_service.balancing.balancer import Balancer
-from ws_service.balancing.endpoints import Target
+from ws_service.balancing.orders import Orders
 from ws_service.census import endpoints as census
 from ws_service.census.census import Census
 from ws_service.client import endpoints as client
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> SocketApp:
     Raises:
         StartupError: a setting cannot be right.
     """
-    app = ServiceApp("Storecast emitter", _lifespan, partial(describe, models=(Batch, Message, Target)))
+    app = ServiceApp("Storecast emitter", _lifespan, partial(describe, models=(Batch, Message, Drain, Rebalance)))
     app.state.settings = settings
     app.state.hub = Hub(History(settings.history_events, settings.history_bytes), Subscriptions())
     _join_the_others(app, settings, app.state.hub)
@@ -66,6 +66,7 @@ def create_app(settings: Settings) -> SocketApp:
     server.eio.admission = Admission(settings, app.state.node, app.state.handshakes)
     app.state.census = Census(app.state.node, app.state.hub.subscriptions, app.state.peers)
     app.state.balancer = _balancer(app, settings)
+    app.state.orders = Orders(app.state.node, app.state.balancer, app.state.peers)
     app.state.assigner = Assigner()
     app.state.listeners = Listeners(settings, app.state.hub, server.eio, access)
     # What a request schedules outlives it here: timers and writes of sockets.

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from shared.emitter_api import State
 from ws_service.cluster.node import Node
-from ws_service.cluster.nodes import State
 from ws_service.ingest.hub import Hub
 from ws_service.measures import measure_node, measure_sessions
 

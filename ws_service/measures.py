@@ -3,9 +3,10 @@
 from collections import Counter
 from typing import get_args
 
+from shared.emitter_api import State
 from ws_service import metrics
 from ws_service.cluster.node import Node
-from ws_service.cluster.nodes import Nodes, State
+from ws_service.cluster.nodes import Nodes
 from ws_service.engine.engine import Engine
 from ws_service.listeners.listeners import Listeners
 from ws_service.listeners.outbox import Outbox

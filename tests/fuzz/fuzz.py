@@ -17,9 +17,9 @@ from tests.tokens import JWT_SECRET, token
 SETTINGS: Mapping[str, Any] = {"auth": "jwt", "jwt_secret": JWT_SECRET}
 """Of the system: tokens are asked for, so that calls without one are cases, too."""
 
-_SCOPES = "products:write messages:send"
+_SCOPES = "products:write messages:send operate"
 # These end what is being tested, or have no end themselves.
-_LEFT_OUT = ("/drain", "/rebalance", "/websocket-service/sse")
+_LEFT_OUT = ("/drain", "/rebalance", "/operate/drain", "/operate/rebalance", "/websocket-service/sse")
 _CONFIG = Path(__file__).parent / "schemathesis.toml"
 _GENERATED = re.compile(r"^\s*(\d+) generated", re.MULTILINE)
 

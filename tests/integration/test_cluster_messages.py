@@ -156,6 +156,7 @@ async def test_operators_see_all_connections_from_any_emitter(three: list[Emitte
             "user:nobody": [],
         }
         assert counted["silent_nodes"] == []
+        assert all(node["lag_ms"] >= 0 for node in counted["nodes"])
 
 
 async def test_only_who_knows_the_secret_may_look(three: list[Emitter]) -> None:

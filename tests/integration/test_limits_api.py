@@ -31,8 +31,11 @@ WRITES = [
     ("PATCH", f"/products/{ID}"),
     ("DELETE", f"/products/{ID}"),
     ("POST", "/messages"),
+    ("GET", "/operate/state"),
+    ("POST", "/operate/drain"),
+    ("POST", "/operate/rebalance"),
 ]
-SCOPES = "products:write messages:send"
+SCOPES = "products:write messages:send operate"
 ONE, OTHER = {"X-Forwarded-For": "203.0.113.1"}, {"X-Forwarded-For": "203.0.113.2"}
 
 

@@ -57,6 +57,9 @@ API_CALLS = [
     Call("PATCH", f"/products/{ID}", "products:write", {"name": "b"}),
     Call("DELETE", f"/products/{ID}", "products:write"),
     Call("POST", "/messages", "messages:send", {"event": "a", "to": ["user:ann"]}),
+    Call("GET", "/operate/state", "operate"),
+    Call("POST", "/operate/drain", "operate", {"node": "emitter-1"}),
+    Call("POST", "/operate/rebalance", "operate", {"node": "emitter-1", "target": 100}),
     *[Call("GET", path, None) for path in ("/livez", "/readyz", "/metrics")],
 ]
 SOCKETS = "/websocket-service"

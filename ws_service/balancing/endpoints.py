@@ -1,40 +1,22 @@
 """`POST /drain`, `POST /rebalance` for operators; `GET <socket path>/assign` for clients."""
 
-from typing import Annotated
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
+from shared.emitter_api import DRAIN_PATH, REBALANCE_PATH, Drain, Rebalance, Shedding
 from shared.openapi import reference_to
 from shared.serving.http.errors import Unavailable
 from ws_service.balancing.assign import Assigner
-from ws_service.balancing.balancer import Balancer
+from ws_service.balancing.orders import Orders
 from ws_service.calls import OPERATORS, Body, parse
 from ws_service.cluster.heart import beat_of
-from ws_service.cluster.node import Node
-from ws_service.cluster.nodes import Nodes, State
+from ws_service.cluster.nodes import Nodes
 from ws_service.engine.engine import Engine
 from ws_service.engine.requests import EngineRequest
 
 operations = APIRouter(dependencies=OPERATORS, tags=["operations"])
 public = APIRouter(tags=["sockets"])
-
-
-class Target(BaseModel):
-    """How many connections are to be left."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    target: Annotated[int, Field(ge=0)]
-
-
-class Shedding(BaseModel):
-    """What was begun."""
-
-    state: State
-    connections: int
-    shedding: int
 
 
 class Assigned(BaseModel):
@@ -44,22 +26,18 @@ class Assigned(BaseModel):
     url: str
 
 
-@operations.post("/drain", status_code=202)
-async def drain(request: Request) -> Shedding:
-    """Take no new clients, and send all that are here to other emitters at an even pace."""
-    node: Node = request.app.state.node
-    balancer: Balancer = request.app.state.balancer
-    balancer.drain()
-    return Shedding(state=node.state, connections=node.connections, shedding=node.connections)
+@operations.post(DRAIN_PATH, status_code=202, openapi_extra=reference_to(Drain, required=False))
+async def drain(body: Body, request: Request) -> Shedding:
+    """Have an emitter take no new clients, and send all that it has to others at an even pace."""
+    orders: Orders = request.app.state.orders
+    return await orders.drain(parse(Drain, body) if body else Drain())
 
 
-@operations.post("/rebalance", status_code=202, openapi_extra=reference_to(Target))
+@operations.post(REBALANCE_PATH, status_code=202, openapi_extra=reference_to(Rebalance))
 async def rebalance(body: Body, request: Request) -> Shedding:
-    """Send clients to other emitters at an even pace until `target` are left."""
-    node: Node = request.app.state.node
-    balancer: Balancer = request.app.state.balancer
-    shedding = balancer.rebalance(parse(Target, body).target)
-    return Shedding(state=node.state, connections=node.connections, shedding=shedding)
+    """Have an emitter send clients to others at an even pace until `target` are left."""
+    orders: Orders = request.app.state.orders
+    return await orders.rebalance(parse(Rebalance, body))
 
 
 @public.get("/assign", response_model=Assigned, responses={307: {}, 503: {}})

@@ -4,11 +4,9 @@ from collections.abc import Awaitable, Iterable
 from heapq import nlargest
 from typing import Any
 
-from pydantic import BaseModel
-
+from shared.emitter_api import Connections, NodeCount, Socket
 from ws_service.cluster.letters import Letter
 from ws_service.cluster.node import Node
-from ws_service.cluster.nodes import State
 from ws_service.cluster.peers import Peers
 from ws_service.ingest.subscriptions import Subscriptions
 
@@ -20,35 +18,6 @@ MOST_TOPICS = 100
 
 MOST_SOCKETS = 1_000
 """So many sockets of one name are told, from each node."""
-
-
-class Socket(BaseModel):
-    """A socket of a user, of a device or of a topic."""
-
-    node: str
-    sid: str
-    user: str | None
-
-
-class NodeCount(BaseModel):
-    """One emitter."""
-
-    node: str
-    url: str
-    state: State
-    connections: int
-    topics: dict[str, int]
-    where: dict[str, list[Socket]]
-
-
-class Connections(BaseModel):
-    """All emitters together. `silent_nodes` are those that have not answered: their sockets are not counted."""
-
-    connections: int
-    nodes: list[NodeCount]
-    topics: dict[str, int]
-    where: dict[str, list[Socket]]
-    silent_nodes: list[str]
 
 
 class Census:
@@ -79,6 +48,7 @@ class Census:
             url=node.url,
             state=node.state,
             connections=node.connections,
+            lag_ms=node.lag_ms,
             topics=_largest(self._subscriptions.sizes()),
             where={name: self._named(name) for name in letter.head["names"]},
         )

@@ -61,5 +61,5 @@ def beat_of(node: Node, number: int = 0) -> Beat:
         url=node.url,
         state=node.state,
         connections=node.connections,
-        lag_ms=round(node.lag.seconds * 1000, 2),
+        lag_ms=node.lag_ms,
     )

@@ -1,7 +1,8 @@
 """This emitter: its name, and whether clients should come to it."""
 
+from shared.emitter_api import State
 from shared.serving.loop_lag import LoopLag
-from ws_service.cluster.nodes import Nodes, State
+from ws_service.cluster.nodes import Nodes
 from ws_service.ingest.hub import Hub
 from ws_service.settings import Settings
 
@@ -40,3 +41,8 @@ class Node:
     def connections(self) -> int:
         """How many sockets there are."""
         return len(self._hub.subscriptions)
+
+    @property
+    def lag_ms(self) -> float:
+        """How late the event loop calls."""
+        return round(self.lag.seconds * 1000, 2)

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-State = Literal["waiting", "ready", "deaf", "draining"]
+from shared.emitter_api import State
 
 DEAF_AFTER_S = 3.0
 """For how long a node may not be heard, by itself or by others."""

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Problem } from "../../../api_service/page/static/api.js";
+import { Problem } from "../../../api_service/page/static/calls.js";
 import { Catalogue } from "../../../api_service/page/static/catalogue.js";
 import { Filter } from "../../../api_service/page/static/filter.js";
 import { Pages } from "../../../api_service/page/static/pages.js";

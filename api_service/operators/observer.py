@@ -1,0 +1,52 @@
+"""Looks at MongoDB and at the emitters, at both at once: what does not answer hides nothing of the other."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from api_service.database import Database
+from api_service.emitters import Emitters
+from api_service.operators.schemas import EmittersState, EmitterState, FeedState, SystemState
+from api_service.relay.progress import read_progress
+from shared.emitter_api import CONNECTIONS_PATH, Connections
+from shared.serving.http.errors import HttpError
+
+# Who looks again every other second had better be told soon.
+_DATABASE_WITHIN_S = 2.0
+
+T = TypeVar("T")
+
+
+async def observe(database: Database, emitters: Emitters) -> SystemState:
+    """Return what is seen; nothing is raised for what is away."""
+    (feed, feed_away), (cluster, cluster_away) = await asyncio.gather(
+        _unless_away(_feed(database)), _unless_away(_cluster(emitters))
+    )
+    return SystemState(feed=feed, feed_away=feed_away, cluster=cluster, cluster_away=cluster_away)
+
+
+async def _unless_away(seen: Awaitable[T]) -> tuple[T | None, str | None]:
+    try:
+        return await seen, None
+    except HttpError as error:
+        return None, error.detail
+
+
+async def _feed(database: Database) -> FeedState:
+    async with database.deadline(_DATABASE_WITHIN_S):
+        leader, log_end, backlog = await read_progress(database)
+    return FeedState(
+        leader=leader,
+        log_end=log_end,
+        undelivered_events=backlog and backlog.events,
+        undelivered_age_s=backlog and backlog.age_s,
+    )
+
+
+async def _cluster(emitters: Emitters) -> EmittersState:
+    counted = await emitters.get(CONNECTIONS_PATH, Connections)
+    found = [
+        EmitterState(node=each.node, state=each.state, connections=each.connections, lag_ms=each.lag_ms)
+        for each in counted.nodes
+    ]
+    return EmittersState(emitters=found, silent_nodes=counted.silent_nodes)
