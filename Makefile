@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
 IMAGES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storecast/images
 
-.PHONY: help install run test test-images check format bench soak chaos scale fuzz attack lock clean
+.PHONY: help install run test test-images check format bench soak chaos scale fuzz attack picture lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -74,6 +74,10 @@ tests/node_modules/.installed: tests/package.json tests/package-lock.json
 attack: install ## attack the running system beside honest clients: make attack SECONDS=30 ONLY=flood
 	@$(DEBIAN_PACKAGES) nginx-light libcurl4
 	$(BIN)/python -m tests.attack --seconds $(or $(SECONDS),30) $(if $(ONLY),--only $(ONLY))
+
+picture: install ## take the picture of the live page in the README anew
+	@$(DEBIAN_PACKAGES) nginx-light chromium libcurl4
+	$(BIN)/python -m tests.documents.picture
 
 lock: install ## resolve the dependencies of pyproject.toml again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \

@@ -1,8 +1,6 @@
 """The board and the alerts that are shipped, as tests look at them."""
 
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,9 +60,3 @@ def selectors(expression: str) -> list[Selector]:
 
     promql_parser.walk(promql_parser.parse(expression), visit)
     return found
-
-
-def anchors(page: Path) -> Iterator[str]:
-    """Return where links into a page may lead: its headings, as GitHub and others make anchors of them."""
-    for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE):
-        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 # Not everybody's PATH has the system's own programs, or those that were put beside this Python.
-_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", str(Path(sys.executable).parent)))
+PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", str(Path(sys.executable).parent)))
 
 
 def require(program: str, fix: str) -> str:
@@ -17,7 +17,7 @@ def require(program: str, fix: str) -> str:
         program: Its name.
         fix: What to do about it, such as "install the Debian package nginx-light".
     """
-    return shutil.which(program, path=_PATH) or missing(f"there is no {program} on this machine: {fix}")
+    return shutil.which(program, path=PATH) or missing(f"there is no {program} on this machine: {fix}")
 
 
 def missing(reason: str) -> NoReturn:

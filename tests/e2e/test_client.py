@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import signal
 import socket
 from asyncio.subprocess import PIPE
@@ -17,6 +16,7 @@ from playwright.async_api import Browser, Error, Page, expect
 
 from shared.emitter_api import Batch
 from tests.client import SOURCES, Package
+from tests.documents.markdown import blocks
 from tests.e2e.shop import serving
 from tests.events import EPOCH, event, live
 from tests.integration.emitter import Emitter
@@ -42,9 +42,9 @@ LISTEN = """async (origin) => {
 
 def example(language: str, origin: str) -> str:
     """Return the README's example in a language, for an origin."""
-    [found] = re.findall(rf"^```{language}\n(.*?)^```", (SOURCES / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    [found] = [block.text for block in blocks(SOURCES / "README.md") if block.language == language]
     assert HOST in found
-    return str(found).replace(HOST, origin)
+    return found.replace(HOST, origin)
 
 
 @contextlib.asynccontextmanager

@@ -359,7 +359,7 @@ def commands() -> list[str]:
     for document in (*DOCUMENTS, *ROOT.glob("deploy/compose/**/*.yml"), ROOT / "docker-compose.yml"):
         text = re.sub(r"^#( |$)", "", document.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
         commands = re.findall(rf"^(?: +)?{_SET}*(docker compose\b.*)", text, re.MULTILINE)
-        kept = re.findall(r"^ +COMPOSE_FILE=(\S+)", text, re.MULTILINE)
+        kept = re.findall(r"^ *COMPOSE_FILE=(\S+)", text, re.MULTILINE)
         found += [*commands, *(f"docker compose -f {' -f '.join(files.split(':'))}" for files in kept)]
     return found
 

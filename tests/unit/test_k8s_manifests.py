@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import textwrap
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from api_service.settings import Settings as ApiSettings
 from shared.settings import PREFIX, ServiceSettings
+from tests.documents.markdown import blocks
 from tests.k8s import custom
 from tests.k8s.manifests import (
     CLUSTERED,
@@ -536,15 +536,18 @@ def test_an_ingress_routes_the_paths_of_the_sockets_exactly(name: str) -> None:
     assert sorted(types) == ["master", "minion", "minion"]
 
 
+def documented(folder: str, tmp_path: Path) -> list[Manifest]:
+    """Return what a folder that the documentation shows comes to."""
+    [block] = [block for block in blocks(DOCUMENTATION) if block.file == f"{folder}/kustomization.yaml"]
+    (tmp_path / folder).mkdir()
+    (tmp_path / "deploy").symlink_to(KUBERNETES.parent)
+    (tmp_path / block.file).write_text(block.text)
+    return build(tmp_path / folder)
+
+
 def test_the_documented_overlay_of_ones_own_builds(tmp_path: Path) -> None:
     """Who copies it from the documentation has the names, the certificate and the images that stand there."""
-    [text] = re.findall(r"^   ```yaml\n(.*?)^   ```", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
-    own = tmp_path / "storecast"
-    own.mkdir()
-    (own / "kustomization.yaml").write_text(
-        textwrap.dedent(text).replace("../deploy/k8s", os.path.relpath(KUBERNETES, own.resolve()))
-    )
-    manifests = build(own)
+    manifests = documented("storecast", tmp_path)
     assert problems(manifests, VERSIONS[-1]) == []
     assert {each["spec"]["rules"][0]["host"] for each in of_kind(manifests, "Ingress")} == {"shop.example"}
     assert one(manifests, "Ingress", "storecast")["spec"]["tls"][0]["hosts"] == ["shop.example"]
@@ -558,11 +561,7 @@ def test_the_documented_overlay_of_ones_own_builds(tmp_path: Path) -> None:
 
 def test_the_documented_combination_builds(tmp_path: Path) -> None:
     """The example of parts that no overlay puts together is what it says: many emitters with a MongoDB of one's own."""
-    [text] = re.findall(r"^```yaml\n(.*?)^```", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
-    (tmp_path / "kustomization.yaml").write_text(
-        text.replace("../deploy/k8s", os.path.relpath(KUBERNETES, tmp_path.resolve()))
-    )
-    manifests = build(tmp_path)
+    manifests = documented("combined", tmp_path)
     assert {each["metadata"]["name"] for each in of_kind(manifests, "StatefulSet")} == {"redis", "redis-sentinel"}
     assert "nginx.ingress.kubernetes.io/affinity" in one(manifests, "Ingress", "emitter")["metadata"]["annotations"]
     assert of_kind(manifests, "PodMonitor")
@@ -589,8 +588,8 @@ def test_the_documented_commands_are_about_what_there_is() -> None:
 
 def test_the_documented_command_makes_a_rule_of_the_alerts() -> None:
     """What it hands to kubectl is a valid PrometheusRule with each of our alerts."""
-    [command] = re.findall(r"^  ```sh\n(.*?)^  ```", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
-    shown = re.sub(r"\| kubectl .*", "", textwrap.dedent(command))
+    [command] = [block.text for block in blocks(DOCUMENTATION) if "PrometheusRule" in block.text]
+    shown = re.sub(r"\| kubectl .*", "", command)
     made = subprocess.run(["sh", "-c", shown], cwd=ROOT, capture_output=True, text=True, check=True)
     rule = yaml.safe_load(made.stdout)
     assert custom.problems([rule]) == []

@@ -12,7 +12,8 @@ from prometheus_client import REGISTRY
 import api_service.metrics
 import ws_service.metrics
 from shared.version import VERSION
-from tests.observability import FOLDER, ROOT, RUNBOOK, alerts, anchors, board, expressions, selectors
+from tests.documents.markdown import anchors
+from tests.observability import FOLDER, ROOT, RUNBOOK, alerts, board, expressions, selectors
 from tests.tools import require
 
 _ALERTS = {rule["alert"]: rule for rule in alerts()}

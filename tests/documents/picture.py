@@ -1,0 +1,41 @@
+"""Takes the README's picture of the live page, on a system of its own: `make picture`."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import async_playwright
+
+from tests.e2e.conftest import CHROMIUM_ARGUMENTS
+from tests.e2e.test_page_looks import SHELF
+from tests.e2e.visit import Visit
+from tests.processes import ROOT
+from tests.tools import require
+from tests.up import Up
+
+PICTURE = ROOT / "docs/page.png"
+WIDTH = 1_080
+PRODUCTS = 24
+_PAUSE_S = 0.7
+
+
+async def take() -> None:
+    """Have some products made while the page is open, and take the picture."""
+    chromium = require("chromium", "install the Debian package chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            Up.started(Path(folder) / "data") as up,
+            async_playwright() as playwright,
+            await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
+            Visit.to(browser, up.origin, width=WIDTH) as visit,
+        ):
+            await visit.is_live()
+            for number in range(PRODUCTS):
+                (await up.http.post("/products", json=SHELF[number % len(SHELF)])).raise_for_status()
+                await asyncio.sleep(_PAUSE_S)
+            await visit.page.evaluate("document.getAnimations().forEach((each) => each.finish())")
+            await visit.page.screenshot(path=PICTURE)
+
+
+if __name__ == "__main__":
+    asyncio.run(take())
