@@ -9,6 +9,8 @@ MAX_SUBJECT_LENGTH = 100
 
 _SUBJECT = re.compile(rf"[A-Za-z0-9._@-]{{1,{MAX_SUBJECT_LENGTH}}}", re.ASCII)
 _PRIVATE = ("user:", "device:")
+# JSON can name one (RFC 8259, section 8.2), and no UTF-8 has it: it could not be sent on.
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 RESERVED_EVENTS = frozenset(
     {
@@ -36,6 +38,8 @@ def check_event(event: str) -> str:
     """Return a name that a message may have; raise ValueError."""
     if event in RESERVED_EVENTS:
         raise ValueError("this name has a meaning of its own: use another")
+    if _HALF_CHARACTER.search(event):
+        raise ValueError("halves of surrogate pairs are not allowed")
     return event
 
 

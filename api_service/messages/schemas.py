@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticSerializationError, to_json
 
 from shared.emitter_api import MAX_ACK_TIMEOUT_MS, MAX_TO
 from shared.rooms import EventName, check_subject, is_private
@@ -29,13 +30,22 @@ Recipient = Annotated[
 ]
 
 
+def _check_payload(payload: JsonValue) -> JsonValue:
+    # JSON can name half of a surrogate pair (RFC 8259, section 8.2), which no UTF-8 has: it could not be sent on.
+    try:
+        to_json(payload)
+    except PydanticSerializationError:
+        raise ValueError("halves of surrogate pairs are not allowed") from None
+    return payload
+
+
 class Message(BaseModel):
     """A message without a number: heard now, or never."""
 
     model_config = ConfigDict(extra="forbid")
 
     event: EventName
-    payload: JsonValue = None
+    payload: Annotated[JsonValue, AfterValidator(_check_payload)] = None
     to: Annotated[list[Recipient], Field(min_length=1, max_length=MAX_TO, examples=[["device:42", "topic:products"]])]
     ack_timeout_ms: (
         Annotated[

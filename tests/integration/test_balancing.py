@@ -160,8 +160,8 @@ async def test_a_process_drains_at_sigterm_and_ends_with_exit_code_0(redis: Redi
         processes.start_what_is_down()
         async with contextlib.AsyncExitStack() as stack:
             first, second = [await stack.enter_async_context(_outside(port)) for port in ports]
-            await eventually(lambda: _reachable(first), message="the first listens")
-            await eventually(lambda: _reachable(second), message="the second listens")
+            await eventually(lambda: _reachable(first), message="the first listens", timeout_s=30)
+            await eventually(lambda: _reachable(second), message="the second listens", timeout_s=30)
             await first.open()
             clients = [await stack.enter_async_context(first.client()) for _ in range(10)]
             for client in clients:

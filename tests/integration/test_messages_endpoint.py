@@ -97,6 +97,24 @@ async def test_a_wrong_message_names_the_field(fields: dict[str, Any], field: st
     assert answer.json()["errors"][0]["field"] == field
 
 
+@pytest.mark.parametrize(
+    ("event", "payload", "field"),
+    [
+        (r'"\ud800"', "1", "event"),
+        ('"x"', r'"\ud800"', "payload"),
+        ('"x"', r'{"\udfff": 1}', "payload"),
+        ('"x"', r'["a\ud83d"]', "payload"),
+    ],
+)
+async def test_half_a_character_is_no_text(event: str, payload: str, field: str) -> None:
+    """JSON has a word for it, which cannot be sent on: 422, and no fault of ours."""
+    body = f'{{"event": {event}, "payload": {payload}, "to": ["device:screen"]}}'
+    async with api(NOBODY) as http:
+        answer = await http.post("/messages", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
 async def test_without_an_emitter_it_is_to_be_tried_again() -> None:
     """503 with Retry-After, and the word that nothing was done."""
     async with api(NOBODY, NOBODY) as http:
