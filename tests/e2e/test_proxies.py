@@ -28,8 +28,6 @@ EMITTERS = {"emitter-1", "emitter-2", "emitter-3"}
 TRANSPORTS = {"websocket": ["websocket"], "polling": ["polling"], "upgrading": ["polling", "websocket"]}
 SMALLEST_SHARE, LARGEST_SHARE = 0.25, 0.41
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module", params=PROXIES)
 async def gateway(

@@ -87,7 +87,12 @@ def routes(app: FastAPI) -> set[tuple[str, str]]:
 
 
 def api_settings(url: str, **fields: Any) -> ApiSettings:
-    given = {"instance": "api", "emitter_url": "http://127.0.0.1:1", "emitter_secret": "a secret of the tests"}
+    given = {
+        "instance": "api",
+        "emitter_url": "http://127.0.0.1:1",
+        "emitter_secret": "a secret of the tests",
+        "database_timeout_ms": 30_000,
+    }
     return ApiSettings.model_validate({**given, "mongo_url": url, "jwt_secret": JWT_SECRET, **fields})
 
 
