@@ -28,10 +28,11 @@ run: install ## start the whole system on http://127.0.0.1:8080
 	@$(DEBIAN_PACKAGES) libcurl4
 	$(BIN)/storecast up
 
+# In the order of their folders: xdist would begin with the files of most tests, and end with those that take minutes each.
 test: install tests/node_modules/.installed ## all tests, with coverage
 	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy prometheus chromium libcurl4
 	@tests/setup/debian-13 kubectl docker-compose docker-cli prometheus
-	$(BIN)/pytest --cov -n 2 --dist loadfile
+	$(BIN)/pytest --cov -n 2 --dist loadfile --no-loadscope-reorder
 
 test-images: install tests/node_modules/.installed ## build the images, and run all of docker-compose.yml with podman: root, minutes
 	@$(DEBIAN_PACKAGES) aardvark-dns buildah catatonit debootstrap iptables libcurl4 netavark podman runc

@@ -1,14 +1,22 @@
+import os
 from collections.abc import AsyncIterator, Generator
 
 import hypothesis
 import pytest
 
+from deploy.local import ports
 from tests.mongod import Mongod, unused_database
 from tests.system import System
 
 # No deadline for one example: how busy the machine is says nothing about the code.
 hypothesis.settings.register_profile("storecast", deadline=None)
 hypothesis.settings.load_profile("storecast")
+
+
+# Of two processes of a run each has ports of its own: else both could choose one before either listens there.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+ports._CANDIDATES = ports._CANDIDATES[_WORKER::_WORKERS]  # noqa: SLF001  # for a user there is nothing to choose
 
 
 @pytest.fixture(scope="session")

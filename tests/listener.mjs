@@ -5,6 +5,8 @@
 // `options` are those of io(). An event that wants to be acknowledged is: with {"client", "heard"}. Commands come as JSON
 // lines on standard input; its end is the end of the clients too:
 //   {"do": "drop", "client": 0}                                    cut the connection; the client comes back by itself
+//   {"do": "leave", "client": 0}                                   the same, and no connection can be made until
+//   {"do": "enter", "client": 0}                                   now
 //   {"do": "emit", "client": 0, "id": 7, "event": "subscribe", "args": [...]}   emit, and say the acknowledgement
 import { createInterface } from "node:readline";
 
@@ -30,10 +32,21 @@ const listen = (client) => {
   return socket;
 };
 
+/** How to let a client come back that was kept away. */
+const enter = [];
 const sockets = Array.from({ length: count }, (_, client) => listen(client));
 
 const commands = {
   drop: ({ client }) => sockets[client].io.engine.close(),
+  leave: ({ client }) => {
+    const { io: manager } = sockets[client];
+    const { open } = manager;
+    const entered = new Promise((resolve) => (enter[client] = resolve));
+    // What it opens when it comes back by itself has to wait, as for a network that is away.
+    manager.open = (...args) => void entered.then(() => open.apply(manager, args));
+    manager.engine.close();
+  },
+  enter: ({ client }) => enter[client](),
   emit: ({ client, id, event, args }) =>
     sockets[client].emit(event, ...args, (...answer) => say(client, "answer", { id, answer })),
 };

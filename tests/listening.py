@@ -192,6 +192,14 @@ class Listener(NodeListening):
         arguments = {"url": url, "count": count, "options": {"path": SOCKET_PATH, **options}}
         super().__init__("listener.mjs", [f"JavaScript client {index}" for index in range(count)], arguments)
 
+    def leave(self, client: int = 0) -> None:
+        """Cut one client's connection under it, and keep it from coming back, as where a network is away."""
+        self._say({"do": "leave", "client": client})
+
+    def enter(self, client: int = 0) -> None:
+        """Let it come back, which it does by itself."""
+        self._say({"do": "enter", "client": client})
+
     async def emit(self, event: str, *args: Any, client: int = 0) -> Any:
         """Let one client emit and return the acknowledgement."""
         return await self._ask(client, "emit", event=event, args=args)

@@ -17,7 +17,7 @@ from shared.errors import StartupError
 from tests.processes import Process, Processes
 from tests.tools import missing
 
-WRITABLE_TIMEOUT_S = 30
+WRITABLE_TIMEOUT_S = 60
 
 
 class Mongod:

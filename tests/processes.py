@@ -12,6 +12,8 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
 _TAIL_LINES = 40
+# What a busy machine adds to the time in which a program ends.
+_SLACK_S = 20
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -66,7 +68,7 @@ class Process:
     async def ended(self) -> int:
         """Wait until it has ended and return its exit code."""
         popen = self._started
-        timeout_s = self.program.stop_seconds
+        timeout_s = self.program.stop_seconds + _SLACK_S
         await eventually(
             lambda: popen.poll() is not None, timeout_s=timeout_s, message=f"{self.program.name} ends\n{self.tail()}"
         )
@@ -84,7 +86,7 @@ class Process:
     def close(self) -> None:
         """Wait until it has ended; kill it when its time is over."""
         try:
-            self._started.wait(self.program.stop_seconds)
+            self._started.wait(self.program.stop_seconds + _SLACK_S)
         except subprocess.TimeoutExpired:
             self.send(signal.SIGKILL)
             self._started.wait()

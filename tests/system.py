@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 EMITTER = "emitter-1"
 GATEWAY = "gateway"
-READY_TIMEOUT_S = 30
+READY_TIMEOUT_S = 60
 _REQUEST_TIMEOUT_S = 30
 
 

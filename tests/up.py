@@ -24,7 +24,7 @@ STORECAST = Path(sys.executable).with_name("storecast")
 SECRET = "the-secret-that-no-file-may-hold"
 START_S = 60
 STOP_S = 60
-_MONGODB_MS = 5_000
+_MONGODB_MS = 30_000
 
 
 class Up:

@@ -4,8 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from deploy.local.gateway import INSTALL_HINT
 from tests.chaos.schedule import KINDS, SHORT_OF_MANY_S, SHORT_S, Role, kinds
 from tests.processes import ROOT
@@ -41,14 +39,12 @@ async def chaos(folder: Path, *options: str) -> dict[str, Any]:
     return report
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_is_lost_doubled_or_out_of_order_whatever_dies(tmp_path: Path) -> None:
     """The short form of `make chaos`: every kind of fault once, under load, with fifty stock subscribers."""
     report = await chaos(tmp_path / "chaos", "--seconds", str(SHORT_S))
     assert report["kinds"].keys() == {str(kind) for kind in KINDS}
 
 
-@pytest.mark.timeout(240)
 async def test_nothing_is_lost_doubled_or_out_of_order_whichever_emitter_or_redis_dies(tmp_path: Path) -> None:
     """With three emitters, each with subscribers: these are killed, drained and stopped, and their Redis emptied."""
     options = ("--seconds", str(SHORT_OF_MANY_S), "--emitters", str(MANY))

@@ -24,7 +24,7 @@ from tests.tools import require
 from tests.up import START_S, STORECAST, Up
 from tests.waiting import eventually
 
-ENDS_WITHIN_S = 30
+ENDS_WITHIN_S = 60
 
 
 class Ended(NamedTuple):
@@ -148,7 +148,7 @@ def test_create_is_for_people_and_for_programs(here: Here, up: Up) -> None:
     told = here("create", "Moka pot", *options, "--json")
     assert told.stdout.count("\n") == 1
     product = json.loads(told.stdout)
-    assert product == httpx.get(f"{up.origin}/products/{product['id']}", trust_env=False).json()
+    assert product == httpx.get(f"{up.origin}/products/{product['id']}", trust_env=False, timeout=30).json()
     assert (product["name"], product["price"], product["currency"]) == ("Moka pot", "12.50", "EUR")
     assert (product["category"], product["tags"], product["stock"]) == ("kitchen", ["a", "b"], None)
 

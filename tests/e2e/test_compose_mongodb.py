@@ -21,8 +21,8 @@ from tests.tools import missing, require
 from tests.waiting import eventually
 
 MONGOSH = ROOT / "tests/compose/mongosh.mjs"
-MAJORITY = WriteConcern("majority", wtimeout=10_000)
-HEALTHY_WITHIN_S = 30
+MAJORITY = WriteConcern("majority", wtimeout=30_000)
+HEALTHY_WITHIN_S = 60
 
 
 class Members:
@@ -66,7 +66,7 @@ class Members:
         """Return a client of the replica set, or of one member alone."""
         addresses = [self._addresses[name] for name in names or self.names]
         options: dict[str, Any] = {"directConnection": True} if direct else {"replicaSet": "rs0"}
-        return MongoClient(addresses, serverSelectionTimeoutMS=10_000, **options)
+        return MongoClient(addresses, serverSelectionTimeoutMS=30_000, **options)
 
     async def _check(self, name: str) -> bool:
         checking = await asyncio.create_subprocess_exec(

@@ -82,7 +82,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
         running = docker(read, folder, traefik, [*containers, stranger])
         imitation, guard, processes = await stack.enter_async_context(running)
         gateway = Gateway(f"{HOST}:{port}", guard, api, emitters, imitation, containers)
-        await eventually(gateway.routes, timeout_s=20, message=f"both services are reached\n{processes.tails()}")
+        await eventually(gateway.routes, message=f"both services are reached\n{processes.tails()}")
         yield gateway
 
 
@@ -151,13 +151,13 @@ async def test_containers_that_come_and_go_are_noticed(gateway: Gateway) -> None
         emitters = {(await gateway.reached(HANDSHAKE))["address"] for _ in range(12)}
         return api == set(API[1:]) and emitters == set(EMITTERS[:-1])
 
-    await eventually(served, timeout_s=20, message="the one that is sick and the one that is gone are asked nothing")
+    await eventually(served, message="the one that is sick and the one that is gone are asked nothing")
     gateway.docker.change(gateway.containers)
 
     async def all_served() -> bool:
         return {(await gateway.reached("/"))["address"] for _ in range(6)} == set(API)
 
-    await eventually(all_served, timeout_s=20, message="it is asked again")
+    await eventually(all_served, message="it is asked again")
 
 
 async def test_traefik_may_only_look(gateway: Gateway) -> None:

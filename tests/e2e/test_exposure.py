@@ -111,7 +111,7 @@ async def gateway(
             await stack.enter_async_context(stubs.running())
         processes = stack.enter_context(Processes([program], folder))
         processes.start_what_is_down()
-        await eventually(gateway.is_ready, timeout_s=20, message=f"both services are reached\n{processes.tails()}")
+        await eventually(gateway.is_ready, message=f"both services are reached\n{processes.tails()}")
         yield gateway
 
 

@@ -75,7 +75,9 @@ async def prometheus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         )
         processes = stack.enter_context(Processes([program], folder))
         processes.start_what_is_down()
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{HOST}:{port}", trust_env=False))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=f"http://{HOST}:{port}", trust_env=False, timeout=30)
+        )
 
         async def scraped() -> bool:
             try:

@@ -181,7 +181,7 @@ async def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             program = proxy(port, provider, url)
         await stack.enter_async_context(running(program, folder, api, emitters))
         started = Gateway(name, f"http://{HOST}:{port}", emitters)
-        await eventually(lambda: routes(started), timeout_s=20, message="both routes are up")
+        await eventually(lambda: routes(started), message="both routes are up")
         yield started
 
 
@@ -241,7 +241,7 @@ async def test_nothing_else_does_by_the_locations_of_an_nginx_controller(tmp_pat
     )
     async with running(program, tmp_path, api, emitters):
         gateway = Gateway("nginx", f"http://{HOST}:{port}", emitters)
-        await eventually(lambda: routes(gateway), timeout_s=20, message="both routes are up")
+        await eventually(lambda: routes(gateway), message="both routes are up")
         for path in PUBLIC:
             assert (await gateway.reached(path))["service"] == "emitter"
         for requests in (disguised(SOCKETS), odd_requests(SOCKETS)):

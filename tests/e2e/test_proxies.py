@@ -28,8 +28,6 @@ EMITTERS = {"emitter-1", "emitter-2", "emitter-3"}
 TRANSPORTS = {"websocket": ["websocket"], "polling": ["polling"], "upgrading": ["polling", "websocket"]}
 SMALLEST_SHARE, LARGEST_SHARE = 0.25, 0.41
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module", params=PROXIES)
 async def gateway(
@@ -72,14 +70,14 @@ class Session:
 
     async def close(self, emitter: str | None = None) -> HTTPStatus:
         """End the session, and return what came back; with the cookie of another `emitter`, it may not find it."""
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
             answer = await http.post(self._url, content="1", headers={"Cookie": emitter or self.emitter})
         return HTTPStatus(answer.status_code)
 
 
 async def ask(origin: str, **headers: str) -> httpx.Response:
     """Ask for a new session, with a client that has no cookies of its own."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         return await http.get(f"{origin}{HANDSHAKE}", headers=headers)
 
 
@@ -219,7 +217,7 @@ async def test_a_body_has_a_limit(proxied: System, name: str, path: str, size: i
     writer.write(head.encode())
     if name == "traefik":  # it leaves bodies to the services
         writer.write(b" " * (size + 1))
-    refused = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode().lower()
+    refused = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).decode().lower()
     writer.close()
     await writer.wait_closed()
     assert refused.startswith("http/1.1 413 ")

@@ -73,7 +73,7 @@ async def _calls(system: System, tokens: list[str]) -> AsyncIterator[str]:
 
 
 async def _internal_calls(system: System, secrets: list[str]) -> AsyncIterator[str]:
-    async with httpx.AsyncClient(base_url=system.emitter_url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=system.emitter_url, trust_env=False, timeout=30) as http:
         for secret in secrets:
             for method, path in (("POST", EMIT_PATH), ("GET", "/connections"), ("GET", "/events/position")):
                 response = await http.request(method, path, headers=_bearer(secret), content=b"{")
@@ -89,7 +89,7 @@ async def _sockets(system: System, good: str, bad: list[str]) -> list[str]:
     for each in bad:
         client = socketio.AsyncClient(reconnection=False)
         try:
-            await client.connect(system.url, socketio_path="/websocket-service", auth={"token": each}, wait_timeout=5)
+            await client.connect(system.url, socketio_path="/websocket-service", auth={"token": each}, wait_timeout=30)
         except socketio.exceptions.ConnectionError as error:
             heard.append(str(error))
         finally:
@@ -102,7 +102,7 @@ async def _sockets(system: System, good: str, bad: list[str]) -> list[str]:
                     if answer.is_error:
                         heard.append((await answer.aread()).decode())
                     else:
-                        async with asyncio.timeout(10):
+                        async with asyncio.timeout(30):
                             heard.append(await anext(answer.aiter_text()))
     return heard
 

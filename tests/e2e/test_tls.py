@@ -120,10 +120,10 @@ async def front(
         else:
             processes = stack.enter_context(Processes([gateway], folder))
             processes.start_what_is_down()
-        client = httpx.AsyncClient(base_url=origin, verify=certificate.trusted(), trust_env=False, timeout=10)
+        client = httpx.AsyncClient(base_url=origin, verify=certificate.trusted(), trust_env=False, timeout=30)
         http = await stack.enter_async_context(client)
         running = Front(origin, f"http://{HOST}:{plain_port}", http, certificate)
-        await eventually(running.answers, timeout_s=20, message=f"{name} reaches both\n{processes.tails()}")
+        await eventually(running.answers, message=f"{name} reaches both\n{processes.tails()}")
         yield running
 
 

@@ -25,6 +25,8 @@ def _settings(database_url: str) -> Settings:
         emitter_secret=SecretStr("a secret of the tests"),
         auth="off",
         writes_per_second=0,
+        # A busy machine is not what these tests are about.
+        database_timeout_ms=30_000,
     )
 
 

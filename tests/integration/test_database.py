@@ -32,11 +32,11 @@ from shared.problems import CONTENT_TYPE
 from tests.integration.drafts import DRAFT, create, names
 from tests.mongod import Mongod
 from tests.processes import Processes
-from tests.waiting import eventually
+from tests.waiting import eventually, quick
 
 TIMEOUT_MS = 1_000
 # The deadline itself, and what a busy machine adds.
-BOUND_S = TIMEOUT_MS / 1000 + 4
+BOUND_S = TIMEOUT_MS / 1000 + 9
 ID = "0123456789abcdef01234567"
 
 
@@ -220,9 +220,13 @@ async def test_while_mongodb_is_away(api: httpx.AsyncClient, own_mongod: Mongod,
 
 
 async def _only_readiness_is_lost(api: httpx.AsyncClient) -> None:
+    async def look() -> float:
+        began = time.monotonic()
+        assert (await api.get("/livez")).status_code == 200
+        return time.monotonic() - began
+
+    await quick(look, under_s=TIMEOUT_MS / 1000, message="liveness is told")
     began = time.monotonic()
-    alive = await api.get("/livez")
-    assert (alive.status_code, time.monotonic() - began < 1) == (200, True)
     readiness = await api.get("/readyz")
     assert time.monotonic() - began < 2 * BOUND_S
     assert (readiness.status_code, readiness.json()["status"]) == (503, "unavailable")

@@ -124,7 +124,7 @@ async def test_the_page_about_metrics_lists_those_that_are_there(cluster: System
 
 async def _scrape(system: System, name: str) -> list[Metric]:
     url = {**system.api_urls, **system.emitter_urls}[name]
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
         await http.get("/no-such-page")
         return list(text_string_to_metric_families((await http.get("/metrics")).text))
 

@@ -53,19 +53,22 @@ async def test_another_takes_over_when_the_leader_stops(feed: Feed, emitter: Emi
         await leads(feed, "api-2")
 
 
-async def test_a_leader_that_lost_the_lease_stops(feed: Feed, emitter: Emitter, database_url: str) -> None:
+async def test_a_leader_that_lost_the_lease_stops(
+    feed: Feed, emitter: Emitter, database_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Whoever is not the owner any more notices within its next renewal."""
     async with candidate(database_url, "api-1", emitter.address):
         await leads(feed, "api-1")
-        await feed.database.handle["feed"].update_one(
-            {}, [{"$set": {"owner": "thief", "instance": "thief", "expires_at": _in_a_while()}}]
-        )
-        await leads(feed, "thief")
+        feeds = feed.database.handle["feed"]
+        await feeds.update_one({}, [{"$set": {"owner": "thief", "instance": "thief", "expires_at": _in_a_while()}}])
+        await eventually(lambda: "not leading any more" in capfd.readouterr().out, message="the leader stops")
+        given_back = await feeds.update_one({"owner": "thief"}, [{"$set": {"expires_at": "$$NOW"}}])
+        assert given_back.matched_count == 1, "the leader has left it to the thief"
         await leads(feed, "api-1")
 
 
 def _in_a_while() -> dict[str, object]:
-    return {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": 2}}
+    return {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": 10}}
 
 
 async def test_a_leader_whose_reader_hangs_steps_down(

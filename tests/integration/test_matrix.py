@@ -90,7 +90,12 @@ def routes(app: FastAPI) -> set[tuple[str, str]]:
 
 
 def api_settings(url: str, **fields: Any) -> ApiSettings:
-    given = {"instance": "api", "emitter_url": "http://127.0.0.1:1", "emitter_secret": "a secret of the tests"}
+    given = {
+        "instance": "api",
+        "emitter_url": "http://127.0.0.1:1",
+        "emitter_secret": "a secret of the tests",
+        "database_timeout_ms": 30_000,
+    }
     return ApiSettings.model_validate({**given, "mongo_url": url, "jwt_secret": JWT_SECRET, **fields})
 
 
@@ -143,7 +148,7 @@ async def test_each_internal_call_takes_the_secret_or_its_scope(emitter: Emitter
     """A token is no secret: only what operators do can be done with one, and only with the scope for it."""
     shown = {**callers(), **SECRETS}[caller]
     for call in EMITTER_CALLS:
-        async with httpx.AsyncClient(base_url=f"http://{emitter.address}", trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"http://{emitter.address}", trust_env=False, timeout=30) as http:
             answer = await http.request(call.method, call.path, headers=_header(shown), json=call.body)
         if call.takes == "secret":
             status = None if caller in SECRETS else 401
@@ -212,7 +217,7 @@ async def test_each_topic_takes_its_token_at_the_handshake(guarded: Emitter, cal
                 assert (await client.refused())["data"]["status"] == status
         address = f"http://{guarded.address}{SOCKETS}/sse?topics={topic}"
         async with (
-            httpx.AsyncClient(trust_env=False) as http,
+            httpx.AsyncClient(trust_env=False, timeout=30) as http,
             http.stream("GET", address, headers=_header(shown)) as answer,
         ):
             assert answer.status_code == (status or 200), (topic, caller)

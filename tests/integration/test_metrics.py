@@ -38,8 +38,12 @@ async def test_open_transports_are_told_apart(emitter: Emitter) -> None:
         await curl.block()
         opened = await emitter.http.get("/websocket-service/", params={"EIO": "4", "transport": "polling"})
         assert opened.status_code == 200
-        counts = {each: await _value(emitter.http, "storecast_sessions", transport=each) for each in transports}
-        assert counts == dict.fromkeys(transports, 1)
+
+        async def counted() -> bool:
+            counts = {each: await _value(emitter.http, "storecast_sessions", transport=each) for each in transports}
+            return counts == dict.fromkeys(transports, 1)
+
+        await eventually(counted, message="each is counted once")
 
     async def gone() -> bool:
         return await _value(emitter.http, "storecast_sessions", transport="websocket") == 0
@@ -101,7 +105,11 @@ async def test_the_state_is_what_readiness_says() -> None:
 async def test_an_emitter_that_hears_itself_no_more_tells_for_how_long(redis: RedisServer) -> None:
     """Its hearing age is under two heartbeats, and grows while Redis is away; a lone emitter's is 0."""
     async with emitters(1, redis.url) as [emitter]:
-        assert await _value(emitter.http, "storecast_hearing_age_seconds") < 2
+
+        async def young() -> bool:
+            return await _value(emitter.http, "storecast_hearing_age_seconds") < 2
+
+        await eventually(young, message="it hears itself")
         await redis.kill()
 
         async def old() -> bool:

@@ -24,7 +24,7 @@ from tests.processes import Process, Processes
 from tests.waiting import eventually
 
 KEPT = 10
-STEADY = {"reconnectionDelay": 1_500, "reconnectionDelayMax": 1_500, "randomizationFactor": 0}
+SOON = {"reconnectionDelay": 200, "reconnectionDelayMax": 200, "randomizationFactor": 0}
 
 
 @pytest.fixture
@@ -101,15 +101,17 @@ async def test_a_quiet_topic_recovers_however_busy_the_others_were() -> None:
     async with Emitter.running(history_events=1_000) as emitter:
         await emitter.open()
         url = f"http://{emitter.address}"
-        async with Listener(url, auth=quiet, **STEADY) as one, Listener(url, **STEADY) as all_of_them:
+        async with Listener(url, auth=quiet, **SOON) as one, Listener(url, **SOON) as all_of_them:
             for listener in (one, all_of_them):
-                listener.drop()
+                listener.leave()
                 await listener.client.dropped()
             for first in range(1, 2_000, 500):
                 assert (await emitter.post(live(first, first + 499))).status_code == 200
             batch = live(2_001, 2_001).model_copy(update={"events": [event(2_001, "products", "category:quiet")]})
             assert (await emitter.post(batch)).status_code == 200
             assert (await emitter.post(live(2_002, 2_501))).status_code == 200
+            for listener in (one, all_of_them):
+                listener.enter()
             heard = await one.client.heard(1)
             await all_of_them.client.welcomed(2)
     assert [event.seq for event in heard] == [2_001]

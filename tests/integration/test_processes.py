@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -21,7 +20,7 @@ from deploy.local.ports import free_ports
 from tests.integration.drafts import DRAFT
 from tests.mongod import Mongod, unused_database
 from tests.processes import ROOT, Process, Processes, environment
-from tests.waiting import eventually
+from tests.waiting import eventually, quick
 
 API, EMITTER = "api_service", "ws_service"
 PREFIX = {API: "storecast api: ", EMITTER: "storecast emitter: "}
@@ -184,14 +183,13 @@ async def test_a_leader_ends_while_mongodb_hangs(tmp_path: Path) -> None:
     """It cannot release the lease, which runs out by itself: nobody waits for that as long as for a call."""
     async with (
         Mongod.running(tmp_path) as mongod,
-        _running(API, tmp_path, MONGO_URL=mongod.url("hangs"), DATABASE_TIMEOUT_MS="20000") as (process, http),
+        _running(API, tmp_path, MONGO_URL=mongod.url("hangs"), DATABASE_TIMEOUT_MS="60000") as (process, http),
     ):
         await eventually(lambda: _leads(http), message="the replica leads")
         mongod.process.send(signal.SIGSTOP)
         try:
-            began = time.monotonic()
+            # It is gone after 3 s. A call would be given up after 60, which is longer than it is waited for.
             _assert_clean(await process.stop(), process)
-            assert time.monotonic() - began < 6
         finally:
             mongod.process.send(signal.SIGCONT)
 
@@ -222,6 +220,12 @@ def _assert_clean(code: int, process: Process) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_an_emitter_ends_in_order_whatever_its_clients_do(number: signal.Signals) -> None:
     """A poll that waits and a websocket that is being closed cost it neither time nor its exit code."""
+    # Each time-out that it could wait for is 3 s.
+    await quick(lambda: _ended_with_clients(number), under_s=2.5, message="it ends")
+
+
+async def _ended_with_clients(number: signal.Signals) -> float:
+    """Run an emitter, end it by a signal while it has clients that wait, and return how long that took."""
     [port] = free_ports(1)
     environ = {
         "STORECAST_AUTH": "off",
@@ -251,12 +255,13 @@ async def test_an_emitter_ends_in_order_whatever_its_clients_do(number: signal.S
         process.send_signal(number)
         begun = asyncio.get_running_loop().time()
         _, err = await process.communicate()
+        took_s = asyncio.get_running_loop().time() - begun
         assert process.returncode == 0
-        assert asyncio.get_running_loop().time() - begun < 2.5, "no time-out was waited for"
         assert (await polling).text == "1"
         assert b"Traceback" not in err
         assert b'"exception"' not in err
         writer.close()
+        return took_s
 
 
 async def test_an_emitter_that_is_stopped_while_it_starts_ends_in_order() -> None:

@@ -12,17 +12,18 @@ from tests.system import System
 from tests.tokens import token
 
 ANSWERED_WITHIN_MS = 500.0
-_ACK_TIMEOUT_MS = 2_000
+_ACK_TIMEOUT_MS = 10_000
 _TRIES = 10
 _VALID_S = 3_600
 _ABSENT = "device:that-is-not-there"
 
 
 class Options(NamedTuple):
-    """How many devices there are, and how many of them are told something."""
+    """How many devices there are, how many of them are told something, and how many times longer that may take."""
 
     devices: int = 2_000
     told: int = 200
+    slower: float = 1
 
 
 async def run(system: System, options: Options) -> list[Figure]:
@@ -43,7 +44,7 @@ async def run(system: System, options: Options) -> list[Figure]:
         absent = await _tell(system, [_ABSENT, f"device:{names[0]}"], -1)
         return [
             none("answers that are not exactly those", wrong),
-            at_most("slowest answer", max(times_ms), ANSWERED_WITHIN_MS, "ms"),
+            at_most("slowest answer", max(times_ms), ANSWERED_WITHIN_MS * options.slower, "ms"),
             told("p50", statistics.median(times_ms), "ms"),
             none("absent devices not named", absent.get("not_connected") != [_ABSENT] or absent["reached"] != 1),
             *(told(f"on {node}", count) for node, count in sorted(clients.nodes().items())),

@@ -162,7 +162,7 @@ async def test_whoever_waits_for_the_position_is_told(hub: Hub) -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     hub.take(closing(3))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
 
 
 def test_only_those_of_the_topic_are_told(open_hub: Hub) -> None:

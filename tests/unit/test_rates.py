@@ -40,7 +40,7 @@ async def test_who_has_not_come_for_a_while_is_forgotten(monkeypatch: pytest.Mon
         await counted.permits(str(number))
     assert len(counted) == 100
 
-    await eventually(lambda: len(counted) == 0, message="all are forgotten", timeout_s=5)
+    await eventually(lambda: len(counted) == 0, message="all are forgotten")
 
 
 async def test_however_many_come_at_once_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
