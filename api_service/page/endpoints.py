@@ -1,5 +1,6 @@
 """The live catalogue page: one HTML document, its files, and what it must know to connect."""
 
+import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 
 from api_service.page.headers import FILE_HEADERS, page_headers
 from api_service.page.reference import reference
+from shared.browser import CLIENT
 
 STATIC = Path(__file__).parent / "static"
+_CLIENT = {f"client/{name}": file for name, file in CLIENT.items()}
 
 router = APIRouter(include_in_schema=False)
 
@@ -72,11 +75,16 @@ async def read_reference(request: Request) -> HTMLResponse:
 
 def static_files() -> StaticFiles:
     """Make the application that serves the page's scripts and styles, to be mounted at `/static`."""
-    # The emitter serves the stock client too, and an image has the folder of its own service alone, and `shared`.
-    return _Revalidated(directory=STATIC, packages=[("shared", "browser")])
+    return _PageFiles(directory=STATIC)
 
 
-class _Revalidated(StaticFiles):
+class _PageFiles(StaticFiles):
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        # The emitter serves the client module too; but the products are shown also while it is away.
+        if file := _CLIENT.get(path):
+            return str(file), file.stat()
+        return super().lookup_path(path)
+
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
         response.headers.update(FILE_HEADERS)
