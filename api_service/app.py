@@ -53,7 +53,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(messages.router)
     app.include_router(health.router)
     app.include_router(page.router)
-    app.mount("/static", page.static_files())
     return app
 
 

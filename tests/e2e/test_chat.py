@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 
-from api_service.page.endpoints import router, static_files
+from api_service.page.endpoints import router
 from shared.problems import problem
 from tests.e2e.shop import serving
 from tests.e2e.test_page import MARKUP
@@ -27,7 +27,6 @@ async def page_of(emitter_url: str, listener: socket.socket) -> AsyncIterator[No
     sockets = {"public_ws_url": emitter_url, "socket_path": "/websocket-service"}
     app.state.settings = SimpleNamespace(**sockets, auth="off", public_read=True)
     app.include_router(router)
-    app.mount("/static", static_files())
     async with serving(app, listener):
         yield
 
