@@ -57,7 +57,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operators.router)
     app.include_router(health.router)
     app.include_router(page.router)
-    app.mount("/static", page.static_files())
     return app
 
 

@@ -43,9 +43,10 @@ function open(others) {
     ...others,
     ...(tokens && { token }),
     storage,
-    onEvent: (heard) => say("heard", heard),
+    onEvent: (heard) => say("heard", { own_id: connection?.id, ...heard }),
     onGap: (gap) => say("gap", gap),
     onState: (state) => say("state", state),
+    onExpiry: (expiry) => say("expiry", expiry),
     onError: (error) => say("error", { error: error.message }),
   });
   const { socket } = opened;
@@ -66,8 +67,8 @@ const commands = {
   enter: ({ options: others }) => (connection = open(others)),
   call: async ({ id, method, args }) => {
     try {
-      await connection[method](...args);
-      say("answer", { id, answer: { topics: connection.topics, offset: connection.offset } });
+      const value = await connection[method](...args);
+      say("answer", { id, answer: { value, topics: connection.topics, offset: connection.offset } });
     } catch (error) {
       say("answer", { id, answer: { refused: error instanceof Refused, status: error.status, detail: error.message } });
     }

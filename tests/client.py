@@ -10,7 +10,7 @@ from tests.listening import NodeListening
 from tests.processes import ROOT
 from tests.tools import require
 
-SOURCES = ROOT / "ws_service/client"
+SOURCES = ROOT / "shared/browser/client"
 NODE_MODULES = ROOT / "tests/node_modules"
 
 

@@ -1,17 +1,22 @@
 """The live catalogue page: one HTML document, its files, and what it must know to connect."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 
+from api_service.errors import NotFound
 from api_service.page.headers import FILE_HEADERS, page_headers
 from api_service.page.reference import reference
+from shared.browser import CLIENT
+from shared.serving.kept_file import kept_file
 
 STATIC = Path(__file__).parent / "static"
+_FILES = {file.relative_to(STATIC).as_posix(): file for file in STATIC.rglob("*.*")}
+# The emitter serves the client module too; but the products are shown also while it is away.
+_FILES |= {f"client/{name}": file for name, file in CLIENT.items()}
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,9 +51,20 @@ class PageConfig(BaseModel):
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def read_page(request: Request) -> FileResponse:
+async def read_page(request: Request) -> Response:
     """Serve the live catalogue."""
-    return FileResponse(STATIC / "index.html", headers=page_headers(_settings(request).public_ws_url))
+    headers = page_headers(_settings(request).public_ws_url)
+    response = kept_file(STATIC / "index.html", request, headers)
+    response.headers.update(headers)
+    return response
+
+
+@router.api_route("/static/{name:path}", methods=["GET", "HEAD"])
+async def read_file(name: str, request: Request) -> Response:
+    """Serve what the page is made of."""
+    if name not in _FILES:
+        raise NotFound(f"the page has no file {name}")
+    return kept_file(_FILES[name], request, FILE_HEADERS)
 
 
 @router.get("/config.json")
@@ -68,19 +84,6 @@ async def read_config(request: Request) -> PageConfig:
 async def read_reference(request: Request) -> HTMLResponse:
     """Show people the calls of the API."""
     return HTMLResponse(reference(request.app.openapi()), headers=page_headers(public_ws_url=""))
-
-
-def static_files() -> StaticFiles:
-    """Make the application that serves the page's scripts and styles, to be mounted at `/static`."""
-    # The emitter serves the stock client too, and an image has the folder of its own service alone, and `shared`.
-    return _Revalidated(directory=STATIC, packages=[("shared", "browser")])
-
-
-class _Revalidated(StaticFiles):
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers.update(FILE_HEADERS)
-        return response
 
 
 def _settings(request: Request) -> PageSettings:

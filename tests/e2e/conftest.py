@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.e2e.shop import Shop
+from tests.e2e.visit import PATIENCE_S
 from tests.mongod import Mongod
 from tests.tools import require
 
@@ -22,7 +23,7 @@ CHROMIUM_ARGUMENTS = [
 async def browser() -> AsyncIterator[Browser]:
     """A real Chromium."""
     chromium = require("chromium", "install the Debian package chromium")
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE_S * 1_000)
     async with (
         async_playwright() as playwright,
         await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,

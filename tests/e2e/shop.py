@@ -51,7 +51,7 @@ class Shop(NamedTuple):
             reached = {"emitter_url": f"http://{emitter.address}", "public_ws_url": f"http://{emitter.address}"}
             app = create_app(Settings.model_validate({**given, **reached, "mongo_url": mongod.url(database)}))
             async with app.router.lifespan_context(app), serving(app, listener):
-                await eventually(lambda: emitter.hub.position, message="the emitter has the history", timeout_s=20)
+                await eventually(lambda: emitter.hub.position, message="the emitter has the history", timeout_s=30)
                 async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
                     yield cls(url, emitter, http)
         await mongod.drop(database)

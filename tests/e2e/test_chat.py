@@ -10,11 +10,11 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, expect
 
-from api_service.page.endpoints import router, static_files
+from api_service.page.endpoints import router
 from shared.problems import problem
 from tests.e2e.shop import serving
 from tests.e2e.test_page import MARKUP
-from tests.e2e.visit import Visit
+from tests.e2e.visit import PATIENCE_S, Visit
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.messages.publisher import Publisher
@@ -27,7 +27,6 @@ async def page_of(emitter_url: str, listener: socket.socket) -> AsyncIterator[No
     sockets = {"public_ws_url": emitter_url, "socket_path": "/websocket-service"}
     app.state.settings = SimpleNamespace(**sockets, auth="off", public_read=True)
     app.include_router(router)
-    app.mount("/static", static_files())
     async with serving(app, listener):
         yield
 
@@ -88,7 +87,9 @@ async def test_the_chat_is_there_again_after_a_reconnect(browser: Browser) -> No
         await expect(visit.page.locator("#chat")).to_be_visible()
         [sid] = list(emitter.sockets._connections)  # noqa: SLF001  # to break one connection
         emitter.sockets._connections[sid]._session.drop()  # noqa: SLF001  # a connection has to be lost on demand
-        await eventually(lambda: _rejoined(emitter, sid), message="the page is in the lobby again")
+        await eventually(
+            lambda: _rejoined(emitter, sid), message="the page is in the lobby again", timeout_s=PATIENCE_S
+        )
 
 
 def _rejoined(emitter: Emitter, sid: str) -> bool:
@@ -99,5 +100,5 @@ async def test_without_permission_there_is_no_chat(browser: Browser) -> None:
     """Where the emitter refuses the topic, the page has no box for it."""
     async with chatting() as (url, emitter), Visit.to(browser, url) as visit:
         await expect(visit.page.locator("#connection")).to_have_attribute("data-state", "live")
-        await eventually(emitter.hub.subscriptions.everyone, message="the page is connected")
+        await eventually(emitter.hub.subscriptions.everyone, message="the page is connected", timeout_s=PATIENCE_S)
         await expect(visit.page.locator("#chat")).to_be_hidden()

@@ -18,6 +18,7 @@ from shared.emitter_api import Batch
 from tests.client import SOURCES, Package
 from tests.documents.markdown import blocks
 from tests.e2e.shop import serving
+from tests.e2e.visit import PATIENCE_S
 from tests.events import EPOCH, event, live
 from tests.integration.emitter import Emitter
 from tests.tools import require
@@ -37,6 +38,7 @@ LISTEN = """async (origin) => {
     onState: ({ name }) => told.push(name),
   });
   window.drop = () => connection.socket.io.engine.close();
+  window.bePatient = () => connection.socket.io.reconnectionDelay(600_000).reconnectionDelayMax(600_000);
 }"""
 
 
@@ -68,7 +70,7 @@ async def told(page: Page, expected: list[Any]) -> None:
         return bool(await page.evaluate("window.told") == expected)
 
     try:
-        await eventually(as_expected, message="")
+        await eventually(as_expected, message="", timeout_s=PATIENCE_S)
     except AssertionError:
         raise AssertionError(f"told {await page.evaluate('window.told')}, not {expected}") from None
 
@@ -113,6 +115,20 @@ async def test_a_reload_goes_on_where_it_was(browser: Browser) -> None:
         await other.goto(url)
         await other.evaluate(LISTEN, f"http://{emitter.address}")
         await told(other, ["live", "new"])
+
+
+async def test_it_comes_back_with_the_network(browser: Browser) -> None:
+    """At once, however long the next try would have been waited for."""
+    async with site() as (origin, emitter), await browser.new_page() as page:
+        await page.goto(f"{origin}/empty")
+        await page.evaluate(LISTEN, f"http://{emitter.address}")
+        await told(page, ["live", "new"])
+        await page.evaluate("() => void bePatient()")
+        await page.context.set_offline(True)
+        await told(page, ["live", "new", "reconnecting"])
+        await emitter.post(live(1, 1))
+        await page.context.set_offline(False)
+        await told(page, ["live", "new", "reconnecting", "reconnecting", "live", 1])
 
 
 async def test_a_page_of_another_origin_cannot_import_it(browser: Browser) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Route, expect
 from pymongo import MongoClient
 
 from tests.e2e.shop import Shop
-from tests.e2e.visit import PHONE, Visit, fill
+from tests.e2e.visit import PATIENCE_S, PHONE, Visit, fill
 from tests.mongod import Mongod
 from tests.system import EMITTER, System
 from tests.waiting import eventually
@@ -135,7 +135,9 @@ async def test_a_thousand_products_are_shown_and_older_ones_on_demand(browser: B
     async with Shop.running(mongod, auth="off") as shop:
         for name, count in (("shelf", 1000), ("rack", 100)):
             await shop.http.post("/products/batch", json=batch(name, count))
-        await eventually(lambda: shop.emitter.hub.history.last == 1100, message="the emitter has heard of all")
+        await eventually(
+            lambda: shop.emitter.hub.history.last == 1100, message="the emitter has heard of all", timeout_s=PATIENCE_S
+        )
         async with Visit.to(browser, shop.url) as visit:
             await visit.is_live()
             # By selectors alone: to find a role, the accessible names of all cards are worked out.

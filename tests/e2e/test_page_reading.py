@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.shop import Shop
-from tests.e2e.visit import DESKTOP, PHONE, Visit
+from tests.e2e.visit import DESKTOP, PATIENCE_S, PHONE, Visit
 from tests.waiting import eventually
 
 WIDTHS = pytest.mark.parametrize("width", [DESKTOP, PHONE])
@@ -63,7 +63,8 @@ async def test_a_product_has_a_picture_of_its_own(browser: Browser, open_shop: S
     async with Visit.to(browser, open_shop.url) as visit, Visit.to(browser, open_shop.url) as other:
         drawn = []
         for each in (visit, other):
-            await expect(each.card("to be drawn")).to_be_visible()
+            # A picture is drawn as its card comes into sight.
+            await expect(each.page.locator(paths).last).to_have_attribute("d", re.compile("^M"))
             drawn.append([await path.get_attribute("d") for path in await each.page.locator(paths).all()])
         assert drawn[0] == drawn[1]
         assert all(drawn[0])
@@ -90,8 +91,11 @@ async def test_being_offline_is_said_and_caught_up_with(browser: Browser, open_s
         await expect(visit.card("heard before")).to_be_visible()
         await visit.page.context.set_offline(True)
         await expect(visit.page.locator("#connection")).to_contain_text("Offline")
+        history = open_shop.emitter.hub.history
+        heard = history.last
         for name in ("missed", "missed too"):
             await open_shop.create(name)
+        await eventually(lambda: history.last == heard + 2, message="both are heard", timeout_s=PATIENCE_S)
         await expect(visit.card("heard before")).to_be_visible()
         await visit.page.context.set_offline(False)
         await expect(visit.card("missed too")).to_be_visible()
@@ -111,7 +115,7 @@ async def test_a_gap_is_said(browser: Browser, open_shop: Shop) -> None:
         history = open_shop.emitter.hub.history
         heard = history.last
         await open_shop.create("before the gap")
-        await eventually(lambda: history.last > heard, message="the emitter has heard of it")
+        await eventually(lambda: history.last > heard, message="the emitter has heard of it", timeout_s=PATIENCE_S)
         history.clear(history.last)
         await visit.page.context.set_offline(False)
         await expect(visit.page.locator("#connection .note")).to_contain_text("list read anew")

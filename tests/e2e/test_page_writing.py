@@ -47,7 +47,7 @@ async def test_a_product_is_changed_in_its_card(browser: Browser, open_shop: Sho
         await expect(visit.card(name).locator(".price")).to_have_text("$12.50")
         await expect(visit.card(name).locator(".tags li")).to_have_text(["oak"])
         await expect(visit.card(name).locator(".stock")).to_be_empty()
-        await expect(visit.page.locator("#toast")).to_have_text(f"Saved: {name}")
+        await visit.was_told(f"Saved: {name}")
         await expect(visit.page.locator(".editor")).to_have_count(0)
         await expect(visit.card(name).get_by_role("button", name="Edit")).to_be_focused()
         line = visit.page.locator("#activity li").filter(has_text=name)
@@ -101,7 +101,7 @@ async def test_a_product_is_deleted_from_its_card(browser: Browser, open_shop: S
         await visit.page.keyboard.press("Enter")
         await card.locator(".deletion").get_by_role("button", name="Delete").click()
         await expect(card).to_have_count(0)
-        await expect(visit.page.locator("#toast")).to_have_text(f"Deleted: {product['name']}")
+        await visit.was_told(f"Deleted: {product['name']}")
         await expect(visit.card(below["name"]).get_by_role("button", name="Edit")).to_be_focused()
         line = visit.page.locator("#activity li").filter(has_text=product["name"])
         await expect(line.locator(".path")).to_have_text("api-1 → emitter-1")
@@ -131,7 +131,7 @@ async def test_what_somebody_else_deleted_meanwhile_is_gone_without_a_complaint(
             await sure.click()
         assert (await answered.value).status == HTTPStatus.NOT_FOUND
         await expect(visit.card("twice doomed")).to_have_count(0)
-        await expect(visit.page.locator("#toast")).to_have_text("Deleted: twice doomed")
+        await visit.was_told("Deleted: twice doomed")
 
 
 async def test_changing_takes_a_token_where_adding_does(browser: Browser, mongod: Mongod) -> None:

@@ -6,13 +6,25 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from tests.waiting import eventually
+
 DESKTOP = 1280
 PHONE = 360
+PATIENCE_S = 30
+"""How long a test waits for what has to come."""
 # What a token says whose owner may do all that the page can.
 WRITER = "products:write products:read"
 NOTE_VIOLATIONS = """
   addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) => {
     complain(`${effectiveDirective} ${blockedURI} ${sample}`);
+  });
+"""
+# What is said in passing is gone after some seconds, which are few on a busy machine.
+NOTE_TOASTS = """
+  addEventListener("DOMContentLoaded", () => {
+    const toast = document.querySelector("#toast");
+    window.toasts = [];
+    new MutationObserver(() => toasts.push(toast.textContent)).observe(toast, { childList: true });
   });
 """
 # What the browser itself says of a server that is away or refuses is no fault of the page.
@@ -40,6 +52,7 @@ class Visit:
             visit = cls(page)
             await page.expose_function("complain", visit.complain)
             await page.add_init_script(NOTE_VIOLATIONS)
+            await page.add_init_script(NOTE_TOASTS)
             await page.goto("/")
             yield visit
             assert visit.complaints == []
@@ -57,6 +70,14 @@ class Visit:
         await expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
         await expect(self.page.locator("#products")).to_have_attribute("aria-busy", "false")
         await expect(self.page.locator("#list-message")).to_be_empty()
+
+    async def was_told(self, text: str) -> None:
+        """Wait until the page has said something in passing."""
+
+        async def is_told() -> bool:
+            return text in await self.page.evaluate("window.toasts")
+
+        await eventually(is_told, message=f"the page says {text}", timeout_s=PATIENCE_S)
 
     async def names(self) -> list[str]:
         """The products as they stand on the page."""

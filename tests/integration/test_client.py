@@ -13,6 +13,7 @@ import pytest
 
 from shared.emitter_api import EMIT_PATH, Batch
 from shared.events import Event
+from shared.identity.identity import Identity
 from tests.client import NODE_MODULES, SOURCES, Client, Package
 from tests.clock import Clock
 from tests.events import EPOCH, closing, event, history, live
@@ -22,6 +23,8 @@ from tests.processes import ROOT
 from tests.tokens import JWT_SECRET, token
 from tests.tools import require
 from tests.waiting import eventually
+from ws_service.ingest.member import Member
+from ws_service.messages.publisher import Publisher
 
 TYPES = Path(__file__).parent / "client"
 BOOKS, TOYS = "category:books", "category:toys"
@@ -117,7 +120,8 @@ async def test_what_is_missed_meanwhile_comes_first(package: Package, emitter: E
         await has_heard(listening, [1, 2, 3])
         assert listening.gaps == ["new"]
         assert listening.states == ["live", "reconnecting", "live"]
-        assert listening.client.of("state")[-1].items() >= {"recovered": True, "replayed": 2}.items()
+        back = {"recovered": True, "replayed": 2, "position": "e1:3"}
+        assert listening.client.of("state")[-1].items() >= back.items()
 
 
 async def test_what_comes_twice_is_heard_once(package: Package, emitter: Emitter) -> None:
@@ -169,6 +173,56 @@ async def test_changes_that_cannot_be_told_are_a_gap(package: Package, emitter: 
         assert len(listening.client.messages("resync")) == 2
 
 
+async def test_resync_is_a_gap_without_a_number_too(package: Package, emitter: Emitter) -> None:
+    """Who has the emitter's secret can have everybody read anew."""
+    async with client(package, emitter, after="e1:0") as listening:
+        await emit(emitter, "resync", {"reason": "restored"})
+        await eventually(lambda: listening.gaps == ["resync"], message="it is told")
+        assert listening.client.of("heard") == []
+
+
+# Talking.
+
+
+async def test_what_is_published_is_acknowledged(package: Package) -> None:
+    """With how many heard it, or why not; what is heard of it says by its id whether one has said it oneself."""
+    async with Emitter.running(client_topics=("chat:*",)) as emitter:
+        await emitter.open()
+        async with client(package, emitter, topics=["products", "chat:lobby"]) as listening:
+            said = await listening.call("publish", "chat:lobby", "said", {"text": "hello"})
+            assert said["value"] == 1
+            heard = await eventually(lambda: listening.client.of("heard"), message="it hears it")
+            assert (heard[0]["event"], heard[0]["payload"]) == ("said", {"text": "hello"})
+            assert heard[0]["meta"]["from"]["sid"] == heard[0]["own_id"]
+            refused = await listening.call("publish", "products", "said", {})
+            assert (refused["refused"], refused["status"]) == (True, 403)
+
+
+async def test_what_may_have_been_heard_is_not_published_again(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection goes before the answer: that is said. Where there is none, nothing is kept for a later one."""
+    asked: list[Any] = []
+
+    async def hang(_self: Publisher, _sender: Member, _who: Identity, request: Any) -> dict[str, Any]:
+        asked.append(request)
+        await asyncio.Event().wait()
+        return {}
+
+    monkeypatch.setattr(Publisher, "publish", hang)
+    async with Emitter.running(client_topics=("chat:*",)) as emitter:
+        await emitter.open()
+        async with client(package, emitter) as listening:
+            publishing = asyncio.create_task(listening.call("publish", "chat:lobby", "said", {}))
+            await eventually(lambda: asked, message="it is on its way")
+            listening.drop()
+            assert "no answer" in (await publishing)["detail"]
+            await eventually(lambda: listening.states[-1] == "live", message="it is back")
+            listening.leave()
+            assert "no connection" in (await listening.call("publish", "chat:lobby", "said", {}))["detail"]
+            assert len(asked) == 1
+
+
 # Topics.
 
 
@@ -218,7 +272,7 @@ async def test_a_new_token_is_shown_before_the_old_one_ends(package: Package, gu
         assert await reached(guarded, "user:ann") == await reached(guarded, "inbox:ann") == 1
         assert len(listening.client.of("token")) == 3
         assert listening.states == ["live"]
-        assert listening.client.messages("token_expired") == []
+        assert listening.client.messages("token_expired") == listening.client.of("expiry") == []
         heard = await eventually(lambda: listening.client.of("heard"), message="it hears the note")
         assert {each["event"] for each in heard} == {"note"}, "the application hears what is for it alone"
 
@@ -241,6 +295,7 @@ async def test_an_expired_token_is_replaced_at_a_reconnect(package: Package, gua
         await has_heard(listening, [1])
         assert await reached(guarded, "user:ann") == 1
         assert [each["error"] for each in listening.client.of("error")] == ["no service"]
+        assert [each["name"] for each in listening.client.of("expiry")] == ["expiring", "expired"]
         assert len(listening.client.of("token")) == 6
         assert (listening.gaps, listening.states[-1]) == (["new"], "live")
 
@@ -262,7 +317,10 @@ async def test_what_an_ended_token_had_left_is_sent_with_the_next(package: Packa
 
 
 async def test_without_another_token_it_ends_until_there_is_one(package: Package, guarded: Emitter) -> None:
-    """A refusal is told once and not tried again by itself; who signs in then goes on where it was."""
+    """A refusal is told once and not tried again by itself; who signs in then goes on where it was.
+
+    What the other token had permitted alone can be left meanwhile.
+    """
     tokens = [token("ann"), "nonsense", "nonsense", token("ann"), token("bob")]
     async with client(package, guarded, tokens, topics=["products", "inbox:ann"]) as listening:
         bad = await listening.call("authenticate")
@@ -280,6 +338,9 @@ async def test_without_another_token_it_ends_until_there_is_one(package: Package
         # Another user's connection is another connection; and this topic is not theirs.
         assert (await listening.call("authenticate"))["status"] == 403
         assert await reached(guarded, "user:ann") == await reached(guarded, "user:bob") == 0
+        assert (await listening.call("unsubscribe", ["inbox:ann"]))["topics"] == ["products"]
+        assert "status" not in await listening.call("authenticate")
+        assert await reached(guarded, "user:bob") == 1
 
 
 async def test_who_signs_in_while_it_connects_is_somebody(package: Package, guarded: Emitter) -> None:

@@ -5,7 +5,7 @@ import re
 import subprocess
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from api_service.page.endpoints import STATIC
 from api_service.page.headers import content_security_policy
 from api_service.page.reference import reference
 from api_service.settings import Settings
+from shared.browser import CLIENT
 from tests.processes import ROOT
 from tests.tokens import JWT_SECRET
 from tests.tools import require
@@ -34,6 +35,8 @@ VENDORED = {
     STATIC / "vendor/uPlot.LICENSE": "uplot/LICENSE",
 }
 MODULES = sorted(STATIC.glob("*.js"))
+# By their addresses under /static/, also of what stands elsewhere.
+SERVED = {f"client/{name}": file for name, file in CLIENT.items()}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,7 @@ def test_modules_import_only_what_is_there(module: Path) -> None:
     imported = re.findall(r'^import \{ (.*) \} from "\./([^"]+)"', module.read_text(), re.MULTILINE)
 
     for names, file in imported:
-        there = next(folder / file for folder in (STATIC, SHARED) if (folder / file).exists()).read_text()
+        there = SERVED.get(file, STATIC / file).read_text()
         for name in names.split(", "):
             assert file.startswith("vendor/") or re.search(rf"^export .*\b{name}\b", there, re.MULTILINE), (file, name)
 
@@ -111,8 +114,9 @@ def test_modules_are_asked_for_at_once() -> None:
 
 
 def imported_by(module: str, known: set[str]) -> set[str]:
-    [source] = (folder / module for folder in (STATIC, SHARED) if (folder / module).exists())
-    for file in re.findall(r'^import .* from "\./([^"]+)"', source.read_text(), re.MULTILINE):
+    source = SERVED.get(module, STATIC / module).read_text()
+    for name in re.findall(r'^import .* from "\./([^"]+)"', source, re.MULTILINE):
+        file = (PurePosixPath(module).parent / name).as_posix()
         if file not in known:
             known |= imported_by(file, known | {file}) | {file}
     return known
@@ -224,6 +228,17 @@ async def test_files_are_sent_again_only_when_they_changed(http: httpx.AsyncClie
     for response in (first, again):
         assert response.headers["Cache-Control"] == "no-cache"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_the_client_module_is_served_with_the_page(http: httpx.AsyncClient) -> None:
+    """It is the file of the package, and the stock client beside it: they come also while the emitter is away."""
+    for name, file in CLIENT.items():
+        answer = await http.get(f"/static/client/{name}")
+        assert answer.content == file.read_bytes()
+        assert "javascript" in answer.headers["Content-Type"]
+        same = await http.get(f"/static/client/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+        assert same.status_code == HTTPStatus.NOT_MODIFIED
+    assert (await http.get("/static/client/package.json")).status_code == HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize("path", ["/static/absent.js", "/static/../endpoints.py", "/static/%2e%2e/endpoints.py"])

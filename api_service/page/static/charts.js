@@ -27,6 +27,9 @@ export class Charts {
     this.#latencies = chart(find(page, "#latency-chart"), LEAST_LATENCY_MS, dots);
     this.#draw();
     setInterval(() => document.hidden || this.#draw(), EVERY_MS);
+    // What is drawn keeps its colours, whatever the page around it has by now.
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    new MutationObserver(() => this.#draw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
   #draw() {

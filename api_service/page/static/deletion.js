@@ -6,12 +6,12 @@
  */
 import { Problem } from "./api.js";
 import { clone, find, template } from "./dom.js";
+import { Inset } from "./inset.js";
 
 export class Deletion {
   #writer;
   #onDone;
-  /** @type {HTMLElement | null} */
-  #card = null;
+  #inset = new Inset("deleting", ".delete");
 
   /**
    * @param {Writer} writer
@@ -27,37 +27,22 @@ export class Deletion {
    * @param {Product} product
    */
   ask(card, product) {
-    this.close();
-    this.#card = card;
     const question = clone(template("#deletion"));
-    find(question, ".yes").addEventListener("click", () => this.#delete(product, find(question, ".message")));
-    find(question, ".no").addEventListener("click", () => this.close());
-    question.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") this.close();
-    });
-    card.classList.add("deleting");
-    card.append(question);
+    const close = this.#inset.open(card, question);
+    find(question, ".yes").addEventListener("click", () => this.#delete(product, find(question, ".message"), close));
+    find(question, ".no").addEventListener("click", close);
     find(question, ".no").focus();
-  }
-
-  close() {
-    const card = this.#card;
-    this.#card = null;
-    if (!card) return;
-    const hadFocus = card.contains(document.activeElement);
-    find(card, ".deletion").remove();
-    card.classList.remove("deleting");
-    if (hadFocus) find(card, ".delete").focus();
   }
 
   /**
    * @param {Product} product
    * @param {HTMLElement} message
+   * @param {() => void} close
    */
-  async #delete(product, message) {
+  async #delete(product, message, close) {
     try {
       await this.#writer.remove(product);
-      this.#card = null;
+      close();
       this.#onDone(`Deleted: ${product.name}`);
     } catch (error) {
       message.textContent = reason(error);

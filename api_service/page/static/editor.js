@@ -9,6 +9,7 @@ import { Problem } from "./api.js";
 import { readChanges } from "./draft.js";
 import { clone, find, template } from "./dom.js";
 import { ProductForm } from "./form.js";
+import { Inset } from "./inset.js";
 
 const WORDS = {
   failed: "Not saved",
@@ -21,8 +22,7 @@ const GONE = "Somebody has deleted it meanwhile.";
 export class Editor {
   #writer;
   #onDone;
-  /** @type {HTMLElement | null} */
-  #card = null;
+  #inset = new Inset("editing", ".edit");
 
   /**
    * @param {Writer} writer
@@ -38,14 +38,15 @@ export class Editor {
    * @param {Product} product
    */
   open(card, product) {
-    this.close();
-    this.#card = card;
     const element = /** @type {HTMLFormElement} */ (clone(template("#editor")));
     let base = product;
     /** @param {Typed} typed */
     const save = async (typed) => {
       try {
-        return await this.#save(base, readChanges(before, typed));
+        const said = await this.#save(base, readChanges(before, typed));
+        close();
+        this.#onDone(said);
+        return "";
       } catch (error) {
         if (error instanceof Problem && error.isStale) base = await this.#writer.refresh(product);
         throw explained(error);
@@ -54,23 +55,9 @@ export class Editor {
     const form = new ProductForm(element, template("#fields"), WORDS, save);
     form.fill(typedOf(product));
     const before = form.typed;
-    find(element, ".cancel").addEventListener("click", () => this.close());
-    element.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") this.close();
-    });
-    card.classList.add("editing");
-    card.append(element);
+    const close = this.#inset.open(card, element);
+    find(element, ".cancel").addEventListener("click", close);
     form.focus();
-  }
-
-  close() {
-    const card = this.#card;
-    this.#card = null;
-    if (!card) return;
-    const hadFocus = card.contains(document.activeElement);
-    find(card, ".editor").remove();
-    card.classList.remove("editing");
-    if (hadFocus) find(card, ".edit").focus();
   }
 
   /**
@@ -78,10 +65,7 @@ export class Editor {
    * @param {import("./api.js").Draft} changes
    */
   async #save(base, changes) {
-    const said = Object.keys(changes).length ? `Saved: ${(await this.#writer.change(base, changes)).name}` : "";
-    this.close();
-    this.#onDone(said);
-    return "";
+    return Object.keys(changes).length ? `Saved: ${(await this.#writer.change(base, changes)).name}` : "";
   }
 }
 

@@ -72,7 +72,8 @@ function start(config) {
     onState,
     onWelcome,
     onHeard,
-    onResync: () => pages.reload(),
+    // Asked for only now that events are heard: between the list and the first event nothing can get lost.
+    onGap: () => void pages.reload(),
     onLobby: (/** @type {import("./live.js").Place | null} */ place) => chat.open(place, session.name),
     onSaid: (/** @type {import("./said.js").Said} */ said) => chat.add(said),
     onRefused: (/** @type {import("./live.js").Refusal} */ refusal) => who.refused(refusal),
@@ -117,8 +118,8 @@ function onState(state) {
 function onWelcome(welcome) {
   const note = status.welcomed(welcome);
   if (note) activity.note(note);
-  // Asked for only now that events are heard: between the list and the first event nothing can get lost.
-  if (!welcome.recovered || !pages.loaded) void pages.reload();
+  // The tab knows its place after a reload, but has no list any more.
+  if (welcome.recovered && !pages.loaded) void pages.reload();
 }
 
 /** @param {import("./live.js").Heard} heard */

@@ -27,7 +27,7 @@ function gap({ reason }: Gap): void {
 function show(state: State): string {
   switch (state.name) {
     case "live":
-      return `${state.node} ${state.recovered} ${state.replayed}`;
+      return `${state.node} ${state.position?.length} ${state.recovered} ${state.replayed}`;
     case "reconnecting":
       return state.reason;
     case "refused":
@@ -46,6 +46,7 @@ const connection: Connection = connect({
   onEvent: hear,
   onGap: gap,
   onState: show,
+  onExpiry: (expiry) => console.log(expiry.name === "expiring" ? expiry.seconds.toFixed() : expiry.name),
   onError: (error: unknown) => console.error(error),
 });
 connect({ origin: "https://shop.example", token: "a.b.c", storage: null, onEvent: hear, onGap: gap });
@@ -57,7 +58,9 @@ connection.subscribe(["product:0123456789abcdef01234567"]).catch((error: unknown
 });
 await connection.unsubscribe(["category:books"]);
 await connection.authenticate();
-connection.socket.emit("publish", { topic: "chat:lobby", event: "said", payload: {} });
+const reached: number = await connection.publish("chat:lobby", "said", { text: "hello" });
+const id: string | undefined = connection.id;
+connection.socket.on("note", (_payload: unknown, _meta: unknown, acknowledge: () => void) => acknowledge());
 const offset: string | undefined = connection.offset;
 // @ts-expect-error it is moved by what is heard
 connection.offset = offset;

@@ -24,24 +24,34 @@ export interface Options {
   /** Called when changes cannot be told one by one: read the products anew. */
   onGap: (gap: Gap) => void;
   onState?: (state: State) => void;
+  /** Called when the token is about to expire, and again when it has, if `token` has no other one. */
+  onExpiry?: (expiry: Expiry) => void;
   /** Called with what fails without ending the connection; by default it is written to the console. */
   onError?: (error: unknown) => void;
 }
 
 export interface Connection {
+  /** By which the server and other clients know this connection (`meta.from.sid`); undefined = there is none now. */
+  readonly id: string | undefined;
   /** The last offset heard; undefined = none yet. */
   readonly offset: string | undefined;
   /** What is heard. */
   readonly topics: string[];
-  /** The stock client, for what is not here: to publish, to acknowledge, to hear of `token_expired`. */
+  /** The stock client, for what is not here, such as to acknowledge a message. */
   readonly socket: Socket;
   /**
    * Hear more. Fulfilled when the server has taken it, on the next connection if there is none now; from then on the
    * topics belong to this connection however often it is interrupted. Rejects with `Refused`.
    */
   subscribe(topics: string[]): Promise<void>;
-  /** Hear less; at least one topic has to be left. */
+  /** Hear less; at least one topic has to be left. After a `refused` it holds for the next connection. */
   unsubscribe(topics: string[]): Promise<void>;
+  /**
+   * Say something to all who hear a topic of clients, such as `chat:lobby`. Fulfilled when the server has taken it, with
+   * how many heard it. Rejects with `Refused`; with an Error where there is no connection; and where no answer came, though
+   * it may have been heard: for that it is not sent again.
+   */
+  publish(topic: string, event: string, payload: unknown): Promise<number>;
   /**
    * Ask for the token and show it now: for who signs in or out while connected, or after a `refused`. Rejects with
    * `Refused`, or what the function for the token rejects with.
@@ -88,11 +98,18 @@ export interface Gap {
 }
 
 /**
- * `live`: on the emitter `node`; `replayed` events that were missed follow. `reconnecting`: it tries again by itself.
+ * `expiring`: the token is good for so many seconds more. `expired`: the connection is nobody's now, and hears what anybody
+ * may.
+ */
+export type Expiry = { name: "expiring"; seconds: number } | { name: "expired" };
+
+/**
+ * `live`: on the emitter `node`; `replayed` events that were missed follow, up to `position` in the log (an offset; null =
+ * the emitter does not know yet, and the state is told again when it does). `reconnecting`: it tries again by itself.
  * `refused`: it does not, until `authenticate`.
  */
 export type State =
-  | { name: "live"; node: string; recovered: boolean; replayed: number }
+  | { name: "live"; node: string; position: string | null; recovered: boolean; replayed: number }
   | { name: "reconnecting"; reason: string }
   | { name: "refused"; status: number; detail: string };
 

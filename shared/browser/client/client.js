@@ -2,7 +2,7 @@
  * Storecast's events through the stock Socket.IO client: each once, in order, and on from where one was.
  *
  * One file, because a page that has no build step fetches it by its one public path. `socket.io.js` beside it is the
- * stock client: from npm in the package, and in a page the build that the emitter serves.
+ * stock client: from npm in the package, and in a page the build that is served by that name.
  *
  * @typedef {import("./index.js").Connection} Connection
  * @typedef {import("./index.js").Heard} Heard
@@ -157,6 +157,7 @@ class SocketConnection {
   #waiting = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #comeBack;
+  #hurry = () => this.#comeAtOnce();
 
   /** @param {Options} options */
   constructor(options) {
@@ -176,11 +177,17 @@ class SocketConnection {
     this.#followState();
     this.#followToken();
     this.#socket.onAny((event, ...args) => this.#hear(event, args));
+    // There is no such event outside of a browser.
+    globalThis.addEventListener?.("online", this.#hurry);
     this.#socket.connect();
   }
 
   get socket() {
     return this.#socket;
+  }
+
+  get id() {
+    return this.#socket.id;
   }
 
   get offset() {
@@ -203,8 +210,26 @@ class SocketConnection {
       // The server takes nobody without a topic, so that such a connection could not come back.
       throw new Error("topics: these are all that there are. Subscribe to another one first, or close the connection");
     }
-    accept(await this.#ask("unsubscribe", { topics }));
+    // Refused, there is no connection that hears them, and the next one is made without.
+    if (!this.#end) accept(await this.#ask("unsubscribe", { topics }));
     for (const topic of topics) this.#topics.delete(topic);
+  }
+
+  /**
+   * @param {string} topic
+   * @param {string} event
+   * @param {unknown} payload
+   * @returns {Promise<number>}
+   */
+  async publish(topic, event, payload) {
+    // It would be kept for a later connection, when nobody knows any more what it was about.
+    if (!this.#isLive) throw new Error("there is no connection");
+    /** @type {Answer & {reached?: number}} */
+    const answer = await this.#socket.timeout(ANSWER_MS).emitWithAck("publish", { topic, event, payload }).catch(() => {
+      throw new Error("no answer came in time");
+    });
+    accept(answer);
+    return /** @type {number} */ (answer.reached);
   }
 
   async authenticate() {
@@ -217,6 +242,7 @@ class SocketConnection {
   }
 
   close() {
+    globalThis.removeEventListener?.("online", this.#hurry);
     this.#stop(new Error("the connection was closed"));
   }
 
@@ -243,7 +269,7 @@ class SocketConnection {
     this.#isLive = true;
     this.#isExpired = this.#isRenewed = false;
     for (const { resolve } of this.#waiting.splice(0)) resolve();
-    this.#options.onState?.({ name: "live", node, recovered, replayed });
+    this.#options.onState?.({ name: "live", node, position, recovered, replayed });
     if (!recovered) this.#options.onGap({ reason: hadPlace ? "lost" : "new" });
   }
 
@@ -277,9 +303,19 @@ class SocketConnection {
   #comeAnew() {
     this.#end = null;
     this.#isExpired = false;
+    this.#connectAgain("with another token");
+  }
+
+  /** The network is back: the next try need not wait. */
+  #comeAtOnce() {
+    if (!this.#end && !this.#isLive) this.#connectAgain("the network is back");
+  }
+
+  /** @param {string} reason */
+  #connectAgain(reason) {
     clearTimeout(this.#comeBack);
     this.#socket.disconnect();
-    this.#options.onState?.({ name: "reconnecting", reason: "with another token" });
+    this.#options.onState?.({ name: "reconnecting", reason });
     this.#socket.connect();
   }
 
@@ -307,15 +343,12 @@ class SocketConnection {
   #hear(event, [payload, meta, offset]) {
     if (OURS.has(event)) return;
     // Behind what has no number comes nothing, or what acknowledges it.
-    if (typeof offset !== "string") {
-      this.#options.onEvent({ event, payload, meta });
-      return;
-    }
-    if (this.#place.isPast(offset)) return;
+    const place = typeof offset === "string" ? offset : undefined;
+    if (place && this.#place.isPast(place)) return;
     if (event === RESYNC) this.#options.onGap({ reason: RESYNC });
-    else this.#options.onEvent(/** @type {Heard} */ ({ event, payload, meta, offset }));
+    else this.#options.onEvent(/** @type {Heard} */ ({ event, payload, meta, offset: place }));
     // Only now: what the application failed at was not heard, should it be started again.
-    this.#place.moveTo(offset);
+    if (place) this.#place.moveTo(place);
   }
 
   /**
@@ -361,14 +394,17 @@ class SocketConnection {
   }
 
   #followToken() {
-    this.#socket.on("token_expiring", () => void this.#expiring());
+    this.#socket.on("token_expiring", ({ expires_in_s: seconds }) => void this.#expiring(seconds));
     this.#socket.on("token_expired", () => void this.#expired());
   }
 
-  async #expiring() {
+  /** @param {number} seconds for which the token is still good */
+  async #expiring(seconds) {
     try {
       await this.#token.renew();
-      if (this.#isLive && this.#token.isNew) await this.#showToken();
+      if (!this.#isLive) return;
+      if (this.#token.isNew) await this.#showToken();
+      else this.#options.onExpiry?.({ name: "expiring", seconds });
     } catch (error) {
       // There is another chance: when it has expired.
       if (!this.#end) this.#report(error);
@@ -378,7 +414,10 @@ class SocketConnection {
   async #expired() {
     this.#isExpired = true;
     const isNew = await this.#renewed();
-    if (isNew && this.#isExpired && !this.#end) this.#comeAnew();
+    // Meanwhile the connection may have been given a new one, or have gone.
+    if (isNew === undefined || !this.#isExpired || this.#end) return;
+    if (isNew) this.#comeAnew();
+    else this.#options.onExpiry?.({ name: "expired" });
   }
 
   async #showToken() {
