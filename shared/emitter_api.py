@@ -127,6 +127,9 @@ class Connections(BaseModel):
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 """What an emitter is called, as `welcome.node` says it."""
 
+Target = Annotated[int, Field(ge=0, le=1_000_000)]
+"""How many clients are to be left: no emitter ever has more than the most that can be said here."""
+
 
 class Drain(BaseModel):
     """Which emitter is to be drained; without a node, the one that is asked."""
@@ -141,7 +144,7 @@ class Rebalance(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target: Annotated[int, Field(ge=0)]
+    target: Target
     node: NodeName | None = None
 
 

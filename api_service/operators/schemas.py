@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.emitter_api import NodeName, State
+from shared.emitter_api import NodeName, State, Target
 
 
 class FeedState(BaseModel):
@@ -48,15 +48,17 @@ class SystemState(BaseModel):
 class DrainOrder(BaseModel):
     """Which emitter is to send all of its clients to others, and to take no more."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [{"node": "emitter-2"}]})
 
-    node: Annotated[NodeName, Field(examples=["emitter-2"])]
+    node: NodeName
 
 
 class RebalanceOrder(BaseModel):
     """Which emitter is to send clients to others, until so many are left."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"node": "emitter-2", "target": 500}]}
+    )
 
-    node: Annotated[NodeName, Field(examples=["emitter-2"])]
-    target: Annotated[int, Field(ge=0, examples=[500])]
+    node: NodeName
+    target: Target

@@ -115,6 +115,8 @@ async def test_one_of_many_is_drained_or_shed_by_any_replica(database_url: str, 
         ("rebalance", {"node": "emitter-1"}, "target"),
         ("rebalance", {"node": "emitter-1", "target": -1}, "target"),
         ("rebalance", {"node": "emitter-1", "target": 1.5}, "target"),
+        ("rebalance", {"node": "emitter-1", "target": 10**30}, "target"),
+        ("drain", {"node": "x" * 101}, "node"),
     ],
 )
 async def test_a_wrong_order_names_the_field(
