@@ -1,5 +1,5 @@
 /**
- * The product API over HTTP.
+ * The product API over HTTP: the products, and what the page must know.
  *
  * @typedef {object} Product
  * @property {string} id
@@ -22,62 +22,22 @@
  * @property {string} socket_path
  * @property {boolean} writing_takes_token
  * @property {boolean} reading_takes_token
+ * @property {boolean} operating_takes_token
  *
- * @typedef {{field: string, message: string}} FieldError
  * @typedef {Record<string, unknown>} Draft
+ * @typedef {import("./calls.js").Calls} Calls
  */
-
-const DEADLINE_MS = 15_000;
-const NO_CONTENT = 204;
-const GONE = 404;
-const STALE = 412;
-
-/** The API refused: what it said, and which fields are wrong (RFC 9457). */
-export class Problem extends Error {
-  /**
-   * @param {number} status
-   * @param {string} detail
-   * @param {FieldError[]} errors
-   */
-  constructor(status, detail, errors) {
-    super(detail);
-    this.status = status;
-    this.detail = detail;
-    this.errors = errors;
-  }
-
-  /** Whether a token is missing, bad, or lacks a scope. */
-  get isRefusal() {
-    return this.status === 401 || this.status === 403;
-  }
-
-  /** Whether there is no such product any more. */
-  get isGone() {
-    return this.status === GONE;
-  }
-
-  /** Whether the product has changed since the version that was to be changed. */
-  get isStale() {
-    return this.status === STALE;
-  }
-}
-
 export class ProductApi {
-  #answered;
-  #token;
+  #calls;
 
-  /**
-   * @param {(replica: string) => void} answered told which replica gave each answer
-   * @param {() => string} token asked for at each call; empty = none
-   */
-  constructor(answered, token) {
-    this.#answered = answered;
-    this.#token = token;
+  /** @param {Calls} calls */
+  constructor(calls) {
+    this.#calls = calls;
   }
 
   /** @returns {Promise<Config>} */
   async config() {
-    return (await this.#call("/config.json")).body;
+    return (await this.#calls.send("/config.json")).body;
   }
 
   /**
@@ -88,7 +48,7 @@ export class ProductApi {
    */
   async list(filter, cursor, limit) {
     const query = new URLSearchParams({ ...filter, limit: String(limit), ...(cursor && { cursor }) });
-    return (await this.#call(`/products?${query}`)).body;
+    return (await this.#calls.send(`/products?${query}`)).body;
   }
 
   /**
@@ -96,7 +56,7 @@ export class ProductApi {
    * @returns {Promise<Product>}
    */
   async read(id) {
-    return (await this.#call(`/products/${id}`)).body;
+    return (await this.#calls.send(`/products/${id}`)).body;
   }
 
   /**
@@ -122,7 +82,7 @@ export class ProductApi {
    * @returns {Promise<string>} the replica that did it
    */
   async remove(id) {
-    return (await this.#call(`/products/${id}`, { method: "DELETE" })).replica;
+    return (await this.#calls.send(`/products/${id}`, { method: "DELETE" })).replica;
   }
 
   /**
@@ -134,28 +94,7 @@ export class ProductApi {
    */
   async #write(method, path, headers, draft) {
     const typed = { "Content-Type": "application/json", ...headers };
-    const { body, replica } = await this.#call(path, { method, headers: typed, body: JSON.stringify(draft) });
+    const { body, replica } = await this.#calls.send(path, { method, headers: typed, body: JSON.stringify(draft) });
     return { product: body, replica };
   }
-
-  /**
-   * @param {string} path
-   * @param {{method?: string, headers?: Record<string, string>, body?: string}} [request]
-   */
-  async #call(path, request) {
-    const token = this.#token();
-    const headers = { ...request?.headers, ...(token && { Authorization: `Bearer ${token}` }) };
-    const response = await fetch(path, { ...request, headers, signal: AbortSignal.timeout(DEADLINE_MS) });
-    const replica = response.headers.get("X-Served-By") ?? "";
-    if (replica) this.#answered(replica);
-    if (!response.ok) throw await problemOf(response);
-    return { replica, body: response.status === NO_CONTENT ? null : await response.json() };
-  }
-}
-
-/** @param {Response} response */
-async function problemOf(response) {
-  // A proxy answers in HTML when no replica does.
-  const body = await response.json().catch(() => ({}));
-  return new Problem(response.status, body.detail ?? `HTTP ${response.status}`, body.errors ?? []);
 }

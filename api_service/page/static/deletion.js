@@ -4,7 +4,7 @@
  * @typedef {import("./api.js").Product} Product
  * @typedef {import("./writer.js").Writer} Writer
  */
-import { Problem } from "./api.js";
+import { Problem } from "./calls.js";
 import { clone, find, template } from "./dom.js";
 import { Inset } from "./inset.js";
 

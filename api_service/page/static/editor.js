@@ -5,7 +5,7 @@
  * @typedef {import("./draft.js").Typed} Typed
  * @typedef {import("./writer.js").Writer} Writer
  */
-import { Problem } from "./api.js";
+import { Problem } from "./calls.js";
 import { readChanges } from "./draft.js";
 import { clone, find, template } from "./dom.js";
 import { ProductForm } from "./form.js";

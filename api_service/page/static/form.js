@@ -1,7 +1,7 @@
 /**
  * A form of a product's fields: says beside each what the API finds wrong with it.
  *
- * @typedef {import("./api.js").FieldError} FieldError
+ * @typedef {import("./calls.js").FieldError} FieldError
  * @typedef {import("./draft.js").Typed} Typed
  *
  * @typedef {object} Words
@@ -9,7 +9,7 @@
  * @property {string} again what to do once it is possible
  * @property {string} unanswered what to do where it is not known whether it was done
  */
-import { Problem } from "./api.js";
+import { Problem } from "./calls.js";
 import { find } from "./dom.js";
 
 export class ProductForm {

@@ -2,7 +2,8 @@
 import { Activity } from "./activity.js";
 import { Adding } from "./adding.js";
 import { Announcer } from "./announcer.js";
-import { Problem, ProductApi } from "./api.js";
+import { ProductApi } from "./api.js";
+import { Calls, Problem } from "./calls.js";
 import { Cards } from "./cards.js";
 import { Catalogue } from "./catalogue.js";
 import { Chat } from "./chat.js";
@@ -35,7 +36,7 @@ const toast = new Toast(find(document, "#toast"));
 const pulse = new Pulse();
 const catalogue = new Catalogue(oncePerFrame(showCatalogue));
 const session = new Session(tabStorage());
-const api = new ProductApi((replica) => status.servedBy(replica), () => session.token);
+const api = new ProductApi(new Calls((replica) => status.servedBy(replica), () => session.token));
 const pages = new Pages(api, catalogue, showListState, () => !document.hidden && catalogue.count < UNASKED);
 const writer = new Writer(api, catalogue, {
   onDone: (change, replica) => activity.takenBy(change, replica),

@@ -5,7 +5,7 @@
  * @typedef {import("./catalogue.js").Catalogue} Catalogue
  * @typedef {{loading: boolean, more: boolean, error: Error | null}} ListState
  */
-import { Problem } from "./api.js";
+import { Problem } from "./calls.js";
 import { retryDelayMs, sleep } from "./retry.js";
 
 /** The first page is small, so that something is seen soon. */

@@ -11,7 +11,7 @@
  * @property {(change: Change, replica: string) => void} onDone
  * @property {(problem: Problem) => void} onRefused it takes a token, another one, or more of it
  */
-import { Problem } from "./api.js";
+import { Problem } from "./calls.js";
 
 export class Writer {
   #api;
