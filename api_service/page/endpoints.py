@@ -1,4 +1,4 @@
-"""The live catalogue page: one HTML document, its files, and what it must know to connect."""
+"""The live catalogue and the operator view: an HTML document each, their files, and what they must know to connect."""
 
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +48,7 @@ class PageConfig(BaseModel):
     socket_path: str
     writing_takes_token: bool
     reading_takes_token: bool
+    operating_takes_token: bool
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -67,6 +68,12 @@ async def read_file(name: str, request: Request) -> Response:
     return kept_file(_FILES[name], request, FILE_HEADERS)
 
 
+@router.api_route("/operate", methods=["GET", "HEAD"])
+async def read_operator_view() -> FileResponse:
+    """Serve the operator view. It holds nothing that is not public: what it shows it asks for with a token."""
+    return FileResponse(STATIC / "operate.html", headers=page_headers(public_ws_url=""))
+
+
 @router.get("/config.json")
 async def read_config(request: Request) -> PageConfig:
     """Tell the page where the sockets are, and what takes a token."""
@@ -77,6 +84,7 @@ async def read_config(request: Request) -> PageConfig:
         socket_path=settings.socket_path,
         writing_takes_token=has_tokens,
         reading_takes_token=has_tokens and not settings.public_read,
+        operating_takes_token=has_tokens,
     )
 
 

@@ -45,15 +45,15 @@ class Visit:
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, browser: Browser, url: str, *, width: int = DESKTOP) -> AsyncIterator["Visit"]:
-        """Open the page; at the end, nothing was complained about."""
+    async def to(cls, browser: Browser, url: str, *, width: int = DESKTOP, path: str = "/") -> AsyncIterator["Visit"]:
+        """Open a page; at the end, nothing was complained about."""
         page = await browser.new_page(viewport={"width": width, "height": 800}, locale="en-US", base_url=url)
         async with page:
             visit = cls(page)
             await page.expose_function("complain", visit.complain)
             await page.add_init_script(NOTE_VIOLATIONS)
             await page.add_init_script(NOTE_TOASTS)
-            await page.goto("/")
+            await page.goto(path)
             yield visit
             assert visit.complaints == []
 

@@ -37,6 +37,8 @@ VENDORED = {
 MODULES = sorted(STATIC.glob("*.js"))
 # By their addresses under /static/, also of what stands elsewhere.
 SERVED = {f"client/{name}": file for name, file in CLIENT.items()}
+PAGES = {"/": ("index.html", "page.js"), "/operate": ("operate.html", "operate.js")}
+"""The document of each page, and the module that it begins with."""
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +108,19 @@ def test_modules_import_only_what_is_there(module: Path) -> None:
             assert file.startswith("vendor/") or re.search(rf"^export .*\b{name}\b", there, re.MULTILINE), (file, name)
 
 
-def test_modules_are_asked_for_at_once() -> None:
-    """The document names all that the page imports, so that a browser does not find out step by step."""
-    named = re.findall(r'rel="modulepreload" href="/static/([^"]+)"', (STATIC / "index.html").read_text())
+@pytest.mark.parametrize(("document", "first"), PAGES.values())
+def test_modules_are_asked_for_at_once(document: str, first: str) -> None:
+    """A document names all that its page imports, so that a browser does not find out step by step."""
+    named = re.findall(r'rel="modulepreload" href="/static/([^"]+)"', (STATIC / document).read_text())
 
-    assert named == sorted(imported_by("page.js", set()))
+    assert named == sorted(imported_by(first, set()))
+
+
+def test_no_module_is_left_over() -> None:
+    """Each is some page's."""
+    used = {"theme.js", "charts.js"}.union(*({first} | imported_by(first, set()) for _, first in PAGES.values()))
+
+    assert {module.name for module in MODULES} == {name for name in used if "/" not in name}
 
 
 def imported_by(module: str, known: set[str]) -> set[str]:
@@ -122,19 +132,20 @@ def imported_by(module: str, known: set[str]) -> set[str]:
     return known
 
 
-async def test_everything_the_document_names_is_served(http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(("page", "first"), [(page, first) for page, (_, first) in PAGES.items()])
+async def test_everything_a_document_names_is_served(http: httpx.AsyncClient, page: str, first: str) -> None:
     """Scripts, styles and the icon come from our own origin, with the type a browser insists on."""
-    document = (await http.get("/")).text
+    document = (await http.get(page)).text
     named = re.findall(r'(?:href|src)="([^"#]+)"', document)
     responses = {path: await http.get(path) for path in named}
 
     assert {path: response.status_code for path, response in responses.items()} == dict.fromkeys(named, 200)
-    assert all(path.startswith("/static/") for path in named)
-    assert "javascript" in responses["/static/page.js"].headers["Content-Type"]
+    assert {path for path in named if not path.startswith("/static/")} == PAGES.keys() - {page}
+    assert "javascript" in responses[f"/static/{first}"].headers["Content-Type"]
     assert responses["/static/style.css"].headers["Content-Type"].startswith("text/css")
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", [*PAGES, "/docs"])
 async def test_documents_have_nothing_their_own_policy_refuses(http: httpx.AsyncClient, path: str) -> None:
     """Neither script nor style stands inside a document, and nothing comes from elsewhere."""
     response = await http.get(path)
@@ -144,7 +155,7 @@ async def test_documents_have_nothing_their_own_policy_refuses(http: httpx.Async
     assert not re.search(r'(?:href|src)="(?![/#])', response.text)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", [*PAGES, "/docs"])
 async def test_documents_are_guarded(http: httpx.AsyncClient, path: str) -> None:
     """Nothing is allowed that is not named; no other page frames it, opens it to read it, or learns where one was."""
     headers = (await http.get(path)).headers
@@ -169,9 +180,10 @@ async def test_documents_are_guarded(http: httpx.AsyncClient, path: str) -> None
     assert headers["Cache-Control"] == "no-cache"
 
 
-async def test_the_document_may_be_asked_for_its_headers(http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_document_may_be_asked_for_its_headers(http: httpx.AsyncClient, path: str) -> None:
     """Monitors and proxies do."""
-    assert (await http.head("/")).status_code == HTTPStatus.OK
+    assert (await http.head(path)).status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -205,6 +217,7 @@ async def test_the_reference_has_every_call(http: httpx.AsyncClient) -> None:
         for method in operations:
             assert f"<code>{method.upper()} {path}</code>" in page
     assert "<code>products:write</code>" in page
+    assert "&quot;target&quot;: 500" in page
     assert "&quot;name&quot;: &quot;Moka pot&quot;" in page
     assert "<script" not in page
     assert (await http.get("/redoc")).status_code == HTTPStatus.NOT_FOUND
@@ -274,6 +287,7 @@ async def test_the_page_is_told_what_takes_a_token(settings: dict[str, Any], *, 
         config = (await http.get("/config.json")).json()
 
     assert (config["writing_takes_token"], config["reading_takes_token"]) == (writing, reading)
+    assert config["operating_takes_token"] == writing
 
 
 @pytest.mark.parametrize(

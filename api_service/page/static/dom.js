@@ -25,6 +25,16 @@ export function template(selector) {
   return /** @type {HTMLTemplateElement} */ (find(document, selector));
 }
 
+/**
+ * Write, unless it stands there: what is written again is read out again by screen readers.
+ *
+ * @param {HTMLElement} place
+ * @param {string} text
+ */
+export function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 /** @returns {boolean} whether the reader wants nothing to move */
 export function isStill() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
