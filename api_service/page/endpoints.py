@@ -54,10 +54,7 @@ class PageConfig(BaseModel):
 @router.api_route("/", methods=["GET", "HEAD"])
 async def read_page(request: Request) -> Response:
     """Serve the live catalogue."""
-    headers = page_headers(_settings(request).public_ws_url)
-    response = kept_file(STATIC / "index.html", request, headers)
-    response.headers.update(headers)
-    return response
+    return _page("index.html", request, _settings(request).public_ws_url)
 
 
 @router.api_route("/static/{name:path}", methods=["GET", "HEAD"])
@@ -69,9 +66,9 @@ async def read_file(name: str, request: Request) -> Response:
 
 
 @router.api_route("/operate", methods=["GET", "HEAD"])
-async def read_operator_view() -> FileResponse:
+async def read_operator_view(request: Request) -> Response:
     """Serve the operator view. It holds nothing that is not public: what it shows it asks for with a token."""
-    return FileResponse(STATIC / "operate.html", headers=page_headers(public_ws_url=""))
+    return _page("operate.html", request, "")
 
 
 @router.get("/config.json")
@@ -92,6 +89,14 @@ async def read_config(request: Request) -> PageConfig:
 async def read_reference(request: Request) -> HTMLResponse:
     """Show people the calls of the API."""
     return HTMLResponse(reference(request.app.openapi()), headers=page_headers(public_ws_url=""))
+
+
+def _page(name: str, request: Request, public_ws_url: str) -> Response:
+    headers = page_headers(public_ws_url)
+    response = kept_file(STATIC / name, request, headers)
+    # Its policy goes with a 304, too, which starlette leaves it out of.
+    response.headers.update(headers)
+    return response
 
 
 def _settings(request: Request) -> PageSettings:
