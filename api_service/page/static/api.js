@@ -77,7 +77,8 @@ export class ProductApi {
 
   /** @returns {Promise<Config>} */
   async config() {
-    return (await this.#call("/config.json")).body;
+    // Without a token, that it may be what the document has had fetched already.
+    return (await this.#call("/config.json", {}, "")).body;
   }
 
   /**
@@ -141,9 +142,9 @@ export class ProductApi {
   /**
    * @param {string} path
    * @param {{method?: string, headers?: Record<string, string>, body?: string}} [request]
+   * @param {string} [token] empty = none
    */
-  async #call(path, request) {
-    const token = this.#token();
+  async #call(path, request, token = this.#token()) {
     const headers = { ...request?.headers, ...(token && { Authorization: `Bearer ${token}` }) };
     const response = await fetch(path, { ...request, headers, signal: AbortSignal.timeout(DEADLINE_MS) });
     const replica = response.headers.get("X-Served-By") ?? "";
