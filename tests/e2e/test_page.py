@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -131,7 +133,10 @@ async def test_a_submission_without_an_answer_is_not_stored_twice(visit: Visit, 
 
 
 async def test_a_thousand_products_are_shown_and_older_ones_on_demand(browser: Browser, mongod: Mongod) -> None:
-    """All of them are there, each once and in the order of the list, with what is made meanwhile."""
+    """All of them are there, each once and in the order of the list, with what is made meanwhile.
+
+    They come in few calls, and only what comes into sight is given a picture.
+    """
     async with Shop.running(mongod, auth="off") as shop:
         for name, count in (("shelf", 1000), ("rack", 100)):
             await shop.http.post("/products/batch", json=batch(name, count))
@@ -140,9 +145,15 @@ async def test_a_thousand_products_are_shown_and_older_ones_on_demand(browser: B
         )
         async with Visit.to(browser, shop.url) as visit:
             await visit.is_live()
+            asked = await visit.page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
+            assert Counter(urlsplit(url).path for url in asked).items() >= {("/config.json", 1), ("/products", 6)}
             # By selectors alone: to find a role, the accessible names of all cards are worked out.
             cards, more = visit.page.locator(".card"), visit.page.locator("#more")
             assert 1000 <= await cards.count() < 1100
+            far = visit.page.locator(".card:nth-child(900)")
+            await expect(far.locator("path[d]")).to_have_count(0)
+            await far.scroll_into_view_if_needed()
+            await expect(far.locator("path[d]")).to_have_count(3)
             await shop.create("in between")
             await expect(cards.first.locator(".name")).to_have_text("in between")
             await more.click()

@@ -140,7 +140,7 @@ async def test_everything_a_document_names_is_served(http: httpx.AsyncClient, pa
     responses = {path: await http.get(path) for path in named}
 
     assert {path: response.status_code for path, response in responses.items()} == dict.fromkeys(named, 200)
-    assert {path for path in named if not path.startswith("/static/")} == PAGES.keys() - {page}
+    assert {path for path in named if not path.startswith("/static/")} == {"/config.json", *PAGES.keys() - {page}}
     assert "javascript" in responses[f"/static/{first}"].headers["Content-Type"]
     assert responses["/static/style.css"].headers["Content-Type"].startswith("text/css")
 

@@ -37,7 +37,8 @@ export class ProductApi {
 
   /** @returns {Promise<Config>} */
   async config() {
-    return (await this.#calls.send("/config.json")).body;
+    // That it may be what the document has had fetched already.
+    return (await this.#calls.sendOpenly("/config.json")).body;
   }
 
   /**

@@ -67,7 +67,27 @@ export class Calls {
   async send(path, request, deadlineMs = DEADLINE_MS) {
     const token = this.#token();
     const headers = { ...request?.headers, ...(token && { Authorization: `Bearer ${token}` }) };
-    const response = await fetch(path, { ...request, headers, signal: AbortSignal.timeout(deadlineMs) });
+    return this.#fetch(path, { ...request, headers }, deadlineMs);
+  }
+
+  /**
+   * Without the token, for what everybody may know.
+   *
+   * @param {string} path
+   * @returns {Promise<Answer>}
+   */
+  sendOpenly(path) {
+    return this.#fetch(path, {}, DEADLINE_MS);
+  }
+
+  /**
+   * @param {string} path
+   * @param {Request} request
+   * @param {number} deadlineMs
+   * @returns {Promise<Answer>}
+   */
+  async #fetch(path, request, deadlineMs) {
+    const response = await fetch(path, { ...request, signal: AbortSignal.timeout(deadlineMs) });
     const replica = response.headers.get("X-Served-By") ?? "";
     if (replica) this.#answered(replica);
     if (!response.ok) throw await problemOf(response);

@@ -13,6 +13,7 @@ const counts = new Intl.NumberFormat();
 export class Card {
   /** @type {Product | null} */
   #product = null;
+  #isPainted = false;
 
   /**
    * @param {HTMLTemplateElement} template
@@ -40,8 +41,15 @@ export class Card {
     if (before === product) return false;
     this.#product = product;
     fill(this.element, product);
-    if (!before || looksOtherwise(before, product)) paint(this.element, product);
+    if (this.#isPainted && before && looksOtherwise(before, product)) paint(this.element, product);
     return before !== null;
+  }
+
+  /** Have a picture: most cards are never looked at, and a picture is half of the work. */
+  paint() {
+    if (this.#isPainted || !this.#product) return;
+    this.#isPainted = true;
+    paint(this.element, this.#product);
   }
 
   /** Go, and be no longer of use meanwhile. */

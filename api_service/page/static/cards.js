@@ -6,16 +6,20 @@
  * @typedef {(card: HTMLElement, product: Product) => void} Act
  */
 import { Card } from "./card.js";
-import { find, template } from "./dom.js";
+import { compact, find, template } from "./dom.js";
 
 /** A flood of new products is not lit up card by card: the browser would do little else. */
 const MOST_GLOWING = 24;
 /** Nor do cards fade by the hundred when the reader searches. */
 const MOST_FADING = 3;
+/** Says that a card comes into sight or leaves it (CSS Containment Level 2, section 4.6). */
+const SIGHT = "contentvisibilityautostatechange";
+/** Of the browsers of before 2024 not all do. */
+const IS_SIGHT_TOLD = `on${SIGHT}` in document.documentElement;
 
 export class Cards {
   #list;
-  #template = template("#card");
+  #template = compact(template("#card"));
   /** How many more may be lit up in this draw. */
   #lights = 0;
   /** @type {Map<string, Card>} */
@@ -30,6 +34,10 @@ export class Cards {
     list.addEventListener("click", ({ target }) => {
       this.#act(target, ".edit", edit);
       this.#act(target, ".delete", remove);
+    });
+    list.addEventListener(SIGHT, (event) => {
+      const { target, skipped } = /** @type {ContentVisibilityAutoStateChangeEvent} */ (event);
+      if (!skipped && target instanceof HTMLElement) this.#cards.get(target.dataset.id ?? "")?.paint();
     });
   }
 
@@ -61,6 +69,7 @@ export class Cards {
   #filled({ product, fresh }) {
     const card = this.#cards.get(product.id) ?? this.#made(product.id, fresh);
     if (card.show(product)) this.#glow(card, "glowing");
+    if (!IS_SIGHT_TOLD) card.paint();
     return card;
   }
 

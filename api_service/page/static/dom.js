@@ -35,6 +35,24 @@ export function say(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
+/**
+ * Take the ends of lines out of what is cloned a thousand times: they are a third of its nodes, and nobody sees them.
+ *
+ * @param {HTMLTemplateElement} template whose elements do not stand in a line of text where its source has an end of line
+ * @returns {HTMLTemplateElement}
+ */
+export function compact(template) {
+  const texts = document.createTreeWalker(template.content, NodeFilter.SHOW_TEXT);
+  /** @type {Text[]} */
+  const ends = [];
+  while (texts.nextNode()) {
+    const text = /** @type {Text} */ (texts.currentNode);
+    if (/^\s*\n\s*$/.test(text.data)) ends.push(text);
+  }
+  ends.forEach((end) => end.remove());
+  return template;
+}
+
 /** @returns {boolean} whether the reader wants nothing to move */
 export function isStill() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;

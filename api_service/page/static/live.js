@@ -101,8 +101,8 @@ export class Live {
     try {
       await connection.subscribe([LOBBY]);
     } catch {
-      // Asked for in the next handshake, it would refuse the whole.
-      await connection.unsubscribe([LOBBY]).catch(() => {});
+      // Permitted once, and not to who we are now: asked for in the next handshake, it would refuse the whole.
+      if (connection.topics.includes(LOBBY)) await connection.unsubscribe([LOBBY]).catch(() => {});
     }
     if (connection !== this.#connection) return;
     const { id, topics } = connection;

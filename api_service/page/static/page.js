@@ -55,15 +55,14 @@ const search = new Search(document, (filter) => {
 /** @type {Identity | null} null = it is not known yet what takes a token */
 let identity = null;
 let loadAnyway = 0;
+/** @type {Promise<void> | null} */
+let charts = null;
 
 new Adding(document, writer);
 find(document, "#more").addEventListener("click", () => pages.more());
 find(document, "#empty button").addEventListener("click", () => search.clear());
 openPanels(matchMedia("(min-width: 60rem)").matches);
 start(await config());
-// Not needed for the first paint.
-const { Charts } = await import("./charts.js");
-new Charts(document, pulse);
 
 /** @param {import("./api.js").Config} config */
 function start(config) {
@@ -74,7 +73,7 @@ function start(config) {
     onWelcome,
     onHeard,
     // Asked for only now that events are heard: between the list and the first event nothing can get lost.
-    onGap: () => void pages.reload(),
+    onGap: () => void showList(),
     onLobby: (/** @type {import("./live.js").Place | null} */ place) => chat.open(place, session.name),
     onSaid: (/** @type {import("./said.js").Said} */ said) => chat.add(said),
     onRefused: (/** @type {import("./live.js").Refusal} */ refusal) => who.refused(refusal),
@@ -107,7 +106,7 @@ function openPanels(open) {
 function onState(state) {
   status.connection(state);
   if (state !== "live" && state !== "away") {
-    if (!pages.loaded) loadAnyway ||= setTimeout(() => pages.reload(), WITHOUT_EMITTER_MS);
+    if (!pages.loaded) loadAnyway ||= setTimeout(showList, WITHOUT_EMITTER_MS);
     return;
   }
   clearTimeout(loadAnyway);
@@ -120,7 +119,7 @@ function onWelcome(welcome) {
   const note = status.welcomed(welcome);
   if (note) activity.note(note);
   // The tab knows its place after a reload, but has no list any more.
-  if (welcome.recovered && !pages.loaded) void pages.reload();
+  if (welcome.recovered && !pages.loaded) void showList();
 }
 
 /** @param {import("./live.js").Heard} heard */
@@ -132,6 +131,17 @@ function onHeard(heard) {
   status.heardNewProduct();
   announcer.announce(heard.product.name);
   if (catalogue.freshCount > MOST_FRESH && !pages.loading) void pages.reload();
+}
+
+async function showList() {
+  await pages.reload();
+  // The products come first.
+  charts ??= drawCharts();
+}
+
+async function drawCharts() {
+  const { Charts } = await import("./charts.js");
+  new Charts(document, pulse);
 }
 
 function signOut() {
