@@ -30,7 +30,7 @@ from starlette.exceptions import HTTPException
 
 from api_service.browsers import SAFE_HEADERS
 from shared.identity.bearer import CHALLENGE
-from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
+from shared.problems import CONTENT_TYPE, FieldError, Problem, field_errors, problem, summary
 from shared.serving.http.headers import error_headers
 from shared.serving.requests import request_id_headers
 
@@ -49,7 +49,7 @@ class ApiError(HTTPException):
         super().__init__(self.status, detail, headers)
         self.errors = errors
 
-    def problem(self) -> dict[str, Any]:
+    def problem(self) -> Problem:
         """Return the problem document."""
         return problem(self.status, self.detail, self.errors)
 

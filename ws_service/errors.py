@@ -16,10 +16,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from typing_extensions import TypedDict
 
 from shared.identity.bearer import CHALLENGE
-from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
+from shared.problems import CONTENT_TYPE, FieldError, Problem, field_errors, problem, summary
 from shared.serving.http.headers import error_headers
+
+
+class Refusal(TypedDict):
+    """How a socket's request is answered that was not carried out."""
+
+    error: Problem
 
 
 class CallError(HTTPException):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from shared.emitter_api import MAX_ACK_TIMEOUT_MS, MAX_TO
-from shared.rooms import check_event, check_subject, is_private
+from shared.rooms import EventName, check_subject, is_private
 
 _TOPIC = re.compile(r"[a-z][a-z0-9-]*(:[A-Za-z0-9_.@:-]+)?", re.ASCII)
 _MAX_LENGTH = 120
@@ -34,7 +34,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    event: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_event)]
+    event: EventName
     payload: JsonValue = None
     to: Annotated[list[Recipient], Field(min_length=1, max_length=MAX_TO, examples=[["device:42", "topic:products"]])]
     ack_timeout_ms: (
