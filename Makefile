@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 DEBIAN_PACKAGES := tests/setup/debian-packages
 IMAGES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/storecast/images
 
-.PHONY: help install run test test-images check format bench soak chaos scale fuzz attack picture lock clean
+.PHONY: help install run test test-images check format bench soak chaos scale fuzz attack asyncapi picture lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -67,6 +67,9 @@ fuzz: install ## send both services all that their OpenAPI documents allow, and 
 scale: install tests/node_modules/.installed ## thousands of clients on three emitters: make scale ONLY=rolling,devices
 	@$(DEBIAN_PACKAGES) haproxy redis-server libcurl4
 	$(BIN)/python -m tests.scale $(if $(ONLY),--only $(ONLY))
+
+asyncapi: install ## renew docs/asyncapi.json, and the same for the emitter to serve
+	$(BIN)/python -m deploy.asyncapi
 
 tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	npm --prefix tests ci --loglevel=error

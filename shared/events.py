@@ -12,6 +12,12 @@ PRODUCTS = "products"
 
 _MAX_DIGITS = 18  # fits MongoDB's 64-bit integers
 
+OFFSET_PATTERN = rf"^[^:]+:[0-9]{{1,{_MAX_DIGITS}}}$"
+"""What `Position.parse` reads."""
+
+Offset = Annotated[str, Field(pattern=OFFSET_PATTERN, description="`epoch:seq`: the place to go on from")]
+"""A position as it stands in events and in `after`."""
+
 
 class Event(BaseModel):
     """A committed change under its number.

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
 
-from shared.problems import CONTENT_TYPE
+from shared.problems import CONTENT_TYPE, Problem
 
 BEARER = "token"
 """The name of the security scheme."""
@@ -21,23 +20,6 @@ _FIRST_ERROR = 400
 _NOT_OURS = ("HTTPValidationError", "ValidationError")
 
 
-class WrongField(BaseModel):
-    """What is wrong with one field of a request, and how to put it right."""
-
-    field: str
-    message: str
-
-
-class Problem(BaseModel):
-    """A problem document (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[WrongField] = Field(default_factory=list)
-
-
 def describe(schema: dict[str, Any], models: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
     """Complete the document that FastAPI has made, and return it.
 
@@ -45,8 +27,11 @@ def describe(schema: dict[str, Any], models: Iterable[type[BaseModel]] = ()) -> 
         schema: The document. Of an error that an operation declares without a content, the problem document is it.
         models: What it refers to, beside the models that FastAPI knows of.
     """
-    documented: list[tuple[type[BaseModel], Literal["validation"]]] = [(each, "validation") for each in models]
-    _, definitions = models_json_schema([(Problem, "validation"), *documented], ref_template=_REFERENCE)
+    documented: list[type[Any]] = [Problem, *models]
+    adapters: list[tuple[str, Literal["validation"], TypeAdapter[Any]]] = [
+        (each.__name__, "validation", TypeAdapter(each)) for each in documented
+    ]
+    _, definitions = TypeAdapter.json_schemas(adapters, ref_template=_REFERENCE)
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     for name in _NOT_OURS:
         components.pop(name, None)

@@ -3,12 +3,30 @@
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 CONTENT_TYPE = "application/problem+json"
 MAX_FIELDS = 20
+
+
+class WrongField(TypedDict):
+    """What is wrong with one field of a request, and how to put it right."""
+
+    field: str
+    message: str
+
+
+class Problem(TypedDict):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[WrongField]]
 
 
 class FieldError(NamedTuple):
@@ -36,14 +54,14 @@ def summary(errors: Iterable[FieldError]) -> str:
     return "; ".join(f"{field}: {message}" for field, message in errors)
 
 
-def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> Problem:
     """Build the body of an error answer; `errors` names the fields (RFC 9457, section 3)."""
-    body: dict[str, Any] = {
+    body: Problem = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
     if errors:
-        body["errors"] = [error._asdict() for error in errors]
+        body["errors"] = [{"field": error.field, "message": error.message} for error in errors]
     return body

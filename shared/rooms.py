@@ -4,11 +4,13 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+from pydantic.config import JsonDict
 
 MAX_SUBJECT_LENGTH = 100
 
 _SUBJECT = re.compile(rf"[A-Za-z0-9._@-]{{1,{MAX_SUBJECT_LENGTH}}}", re.ASCII)
-_PRIVATE = ("user:", "device:")
+PRIVATE = ("user:", "device:")
+"""How the names of rooms begin that only a token leads into."""
 # JSON can name one (RFC 8259, section 8.2), and no UTF-8 has it: it could not be sent on.
 _HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
@@ -43,12 +45,11 @@ def check_event(event: str) -> str:
     return event
 
 
+_NOT_RESERVED: JsonDict = {"not": {"enum": [*sorted(RESERVED_EVENTS)]}}
 EventName = Annotated[
-    str,
-    Field(min_length=1, max_length=100, json_schema_extra={"not": {"enum": sorted(RESERVED_EVENTS)}}),
-    AfterValidator(check_event),
+    str, Field(min_length=1, max_length=100, json_schema_extra=_NOT_RESERVED), AfterValidator(check_event)
 ]
-"""The name of a message."""
+"""A name that a message may have."""
 
 
 def check_subject(subject: object) -> str:
@@ -60,9 +61,9 @@ def check_subject(subject: object) -> str:
 
 def private_rooms(subject: str) -> tuple[str, ...]:
     """Return the rooms that only a token leads into."""
-    return tuple(f"{kind}{subject}" for kind in _PRIVATE)
+    return tuple(f"{kind}{subject}" for kind in PRIVATE)
 
 
 def is_private(room: str) -> bool:
     """Tell whether nobody may ask to be in the room."""
-    return room.startswith(_PRIVATE)
+    return room.startswith(PRIVATE)

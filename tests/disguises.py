@@ -18,7 +18,7 @@ HOST = "storecast.example"
 CLOSE = "Connection: close"
 NUMBER = "000000"
 """What stands in a request's mark, in the place of a number of as many digits."""
-BELOW = ("/", "/sse", "/raw", "/assign", "/client.js", "/socket.io.js")
+BELOW = ("/", "/sse", "/raw", "/assign", "/asyncapi.json", "/client.js", "/socket.io.js")
 """What is public of an emitter, below the path of its sockets."""
 
 # Where the path of a call is hung up.

@@ -40,6 +40,7 @@ from ws_service.messages import endpoints as messages
 from ws_service.messages.acknowledgements import Acknowledgements
 from ws_service.messages.courier import LocalCourier
 from ws_service.messages.everywhere import ClusterCourier
+from ws_service.reference import endpoints as reference
 from ws_service.settings import Settings
 from ws_service.sockets.access import Access
 from ws_service.sockets.sockets import Sockets
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> SocketApp:
     app.include_router(census.router)
     app.include_router(balancing.operations)
     app.include_router(health.router)
-    for router in (listeners.router, balancing.public, client.router):
+    for router in (listeners.router, balancing.public, client.router, reference.router):
         app.include_router(router, prefix=settings.socket_path.rstrip("/"))
     return SocketApp(server, app, settings.socket_path)
 

@@ -8,9 +8,17 @@ HttpError
 
 from collections.abc import Sequence
 
+from typing_extensions import TypedDict
+
 from shared.identity.bearer import CHALLENGE
-from shared.problems import FieldError
+from shared.problems import FieldError, Problem
 from shared.serving.http.errors import HttpError
+
+
+class Refusal(TypedDict):
+    """How a socket's request is answered that was not carried out."""
+
+    error: Problem
 
 
 class Unauthorized(HttpError):

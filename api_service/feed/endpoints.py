@@ -10,7 +10,7 @@ from api_service.database import Database
 from api_service.errors import DatabaseUnavailable, OffsetGone
 from api_service.feed.event_log import EventLog
 from api_service.feed.lease import read_leadership
-from shared.events import Event, Position
+from shared.events import OFFSET_PATTERN, Event, Position
 from shared.identity.identity import PRODUCTS_READ
 from shared.problems import FieldError
 from shared.serving.http.errors import Invalid
@@ -26,7 +26,7 @@ class EventsQuery(BaseModel):
         Field(
             max_length=100,
             description="the offset of the last event you have; none: the oldest kept",
-            json_schema_extra={"pattern": "^[^:]+:[0-9]{1,18}$"},
+            json_schema_extra={"pattern": OFFSET_PATTERN},
         ),
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100

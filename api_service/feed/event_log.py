@@ -4,7 +4,7 @@
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
     seq: int
     id: str
     event: str
-    payload: dict[str, Any]
+    payload: Mapping[str, Any]
     topics: list[str]
     time: datetime
     token: Token

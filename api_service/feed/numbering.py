@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bson import ObjectId
+from typing_extensions import TypedDict
 
 from api_service.database import Document
 from api_service.feed.changes import Change, Token
@@ -19,6 +20,26 @@ _EVENTS = {
     "delete": "product_deleted",
 }
 RESYNC = "resync"
+
+
+class Gone(TypedDict):
+    """A product that was deleted, of which no more is known than its id."""
+
+    id: str
+
+
+class Resync(TypedDict):
+    """Changes cannot be told one by one, and why: read the products anew."""
+
+    reason: str
+
+
+PAYLOADS: dict[str, Any] = {
+    **dict.fromkeys(_EVENTS.values(), Product),
+    _EVENTS["delete"]: Product | Gone,
+    RESYNC: Resync,
+}
+"""What each event tells, by its name."""
 
 
 class Numbered(NamedTuple):
@@ -42,7 +63,8 @@ def number(changes: Iterable[Change], last: int) -> Numbered:
 
 def resync(seq: int, reason: str, time: datetime, token: Token) -> Entry:
     """Return the event that tells everyone to read the products anew: some changes cannot be told one by one."""
-    return Entry(seq, f"{RESYNC}-{seq}", RESYNC, {"reason": reason}, [EVERYONE], time, token)
+    payload: Resync = {"reason": reason}
+    return Entry(seq, f"{RESYNC}-{seq}", RESYNC, payload, [EVERYONE], time, token)
 
 
 def _entry(change: Change, seq: int) -> Entry | None:
@@ -70,6 +92,7 @@ def _entry(change: Change, seq: int) -> Entry | None:
 
 
 def _deleted(change: Change, seq: int, before: Product | None) -> Entry | None:
+    payload: dict[str, Any] | Gone
     if before is not None:
         payload, version, topics = before.model_dump(mode="json"), before.version, _topics(before)
     elif change.before is None and isinstance(change.key, ObjectId):

@@ -62,7 +62,7 @@ async def read_file(name: str, request: Request) -> Response:
     """Serve what the page is made of."""
     if name not in _FILES:
         raise NotFound(f"the page has no file {name}")
-    return kept_file(_FILES[name], request, FILE_HEADERS)
+    return kept_file(_FILES[name]).answer(request, FILE_HEADERS)
 
 
 @router.api_route("/operate", methods=["GET", "HEAD"])
@@ -92,11 +92,7 @@ async def read_reference(request: Request) -> HTMLResponse:
 
 
 def _page(name: str, request: Request, public_ws_url: str) -> Response:
-    headers = page_headers(public_ws_url)
-    response = kept_file(STATIC / name, request, headers)
-    # Its policy goes with a 304, too, which starlette leaves it out of.
-    response.headers.update(headers)
-    return response
+    return kept_file(STATIC / name).answer(request, page_headers(public_ws_url))
 
 
 def _settings(request: Request) -> PageSettings:

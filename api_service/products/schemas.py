@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from api_service.products.money import check_currency, parse_price
+from shared.problems import Problem
 
 MAX_BATCH_ITEMS = 1000
 MAX_MEMBERS = 50
@@ -152,7 +153,8 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-Moment = Annotated[datetime, AfterValidator(_utc), PlainSerializer(rfc3339, return_type=str, when_used="json")]
+_Rfc3339 = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Moment = Annotated[datetime, AfterValidator(_utc), PlainSerializer(rfc3339, return_type=_Rfc3339, when_used="json")]
 
 
 class Product(BaseModel):
@@ -162,7 +164,8 @@ class Product(BaseModel):
     price. What else it has is ignored, what it lacks has the defaults of a draft.
     """
 
-    model_config = ConfigDict(frozen=True)
+    # Whoever reads one may rely on every field.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     id: str
     name: Annotated[str, StringConstraints(min_length=1)]
@@ -176,7 +179,7 @@ class Product(BaseModel):
     category: str = "general"
     tags: list[str] = []
     stock: Annotated[int | None, Field(ge=-(2**53), lt=2**53)] = None
-    version: Annotated[int, BeforeValidator(_version), Field(ge=0, lt=2**53)] = 1
+    version: Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(_version)] = 1
     created_at: Moment
     updated_at: Moment
 
@@ -211,7 +214,7 @@ class BatchResult(BaseModel):
 
     status: int
     product: Product | None = None
-    problem: dict[str, JsonValue] | None = None
+    problem: Problem | None = None
 
 
 class BatchResults(BaseModel):

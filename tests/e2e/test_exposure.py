@@ -47,7 +47,8 @@ FRAGMENTS = (
     "/", "//", ".", "..", "/..", "%2e", "%2E%2e", "%2f", "%5c", "\\", ";", "%3b", ";a=b", "?", "%3f", "#", "%23", "&",
     "%00", "%0a", "%09", "%20", "%25", "%252e", "%252f", "%c0%ae", "%ff", "~", "*", ":", "@", ",", "http:", "x", "X",
     "%", "%zz", "[", "|", "=", "$", "websocket-service", "%77ebsocket-service", "WEBSOCKET-SERVICE", "sse", "raw",
-    "assign", "client.js", "socket.io.js", *(path.removeprefix("/") for path in internal_paths()),
+    "assign", "asyncapi.json", "client.js", "socket.io.js",
+    *(path.removeprefix("/") for path in internal_paths()),
 )  # fmt: skip
 by_chance = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=12).map("".join)
 

@@ -31,7 +31,7 @@ async def test_the_emitter_serves_it(path: str) -> None:
             assert answer.status_code == HTTPStatus.NOT_FOUND, name
 
 
-@pytest.mark.parametrize("name", ["client.js", "socket.io.js"])
+@pytest.mark.parametrize("name", ["client.js", "socket.io.js", "asyncapi.json"])
 async def test_pages_of_allowed_origins_may_import_it(name: str) -> None:
     """A browser gives a module to nobody else; what it has kept is asked for again with the origin of then."""
     page = "https://shop.example"

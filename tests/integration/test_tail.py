@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +23,7 @@ from shared.problems import FieldError, problem
 from tests.waiting import eventually
 
 Script = Callable[[ServerConnection], Awaitable[None]]
-Refusal = tuple[int, dict[str, str], dict[str, Any]]
+Refusal = tuple[int, dict[str, str], Mapping[str, Any]]
 
 
 def welcome(position: str, *, recovered: bool = True) -> str:

@@ -518,7 +518,7 @@ def test_an_ingress_routes_the_paths_of_the_sockets_exactly(name: str) -> None:
     paths = one(manifests, "Ingress", "emitter")["spec"]["rules"][0]["http"]["paths"]
     assert {path["pathType"] for path in paths} == {"Exact"}
     assert {path["path"].removeprefix("/websocket-service") for path in paths} == {
-        "", "/", "/sse", "/raw", "/assign", "/client.js", "/socket.io.js",
+        "", "/", "/sse", "/raw", "/assign", "/asyncapi.json", "/client.js", "/socket.io.js",
     }  # fmt: skip
     annotations = one(manifests, "Ingress", "emitter")["metadata"]["annotations"]
     assert annotations["nginx.org/websocket-services"] == "emitter"

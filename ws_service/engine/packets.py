@@ -4,15 +4,32 @@ https://socket.io/docs/v4/engine-io-protocol and https://socket.io/docs/v4/socke
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import orjson
+from pydantic import Field
+from typing_extensions import TypedDict
 from websockets.frames import Frame, Opcode
 
+from shared.problems import Problem
 from ws_service.ingest.outgoing import Note, Outgoing, Part
 
 SEPARATOR = b"\x1e"
 """Stands between the packets of a long-polling payload."""
+
+
+class Connected(TypedDict):
+    """The answer to CONNECT."""
+
+    sid: Annotated[str, Field(description="the socket's public id")]
+    pid: Annotated[str, Field(description="the stock JavaScript client sends it when it comes back, to recover")]
+
+
+class ConnectError(TypedDict):
+    """The refusal of a CONNECT. It has no `data` where there is no such namespace."""
+
+    message: str
+    data: NotRequired[Problem]
 
 
 class Packets:
@@ -56,10 +73,11 @@ def encode_note(note: Note) -> Packets:
 
 def encode_connect(sid: str, pid: str) -> Packets:
     """Return the answer to CONNECT."""
-    return Packets([b"40" + orjson.dumps({"sid": sid, "pid": pid})])
+    connected: Connected = {"sid": sid, "pid": pid}
+    return Packets([b"40" + orjson.dumps(connected)])
 
 
-def encode_connect_error(namespace: str, error: Any) -> Packets:
+def encode_connect_error(namespace: str, error: ConnectError) -> Packets:
     """Return the refusal of a CONNECT."""
     prefix = "44" if namespace == "/" else f"44{namespace},"
     return Packets([prefix.encode() + orjson.dumps(error)])
@@ -77,5 +95,4 @@ def encode_part(part: Part) -> Packets:
 
 def _numbered(outgoing: Outgoing) -> bytes:
     event = outgoing.event
-    meta = {"seq": event.seq, "id": event.id, "time": event.time}
-    return b"42" + orjson.dumps([event.event, orjson.Fragment(event.payload), meta, outgoing.offset])
+    return b"42" + orjson.dumps([event.event, orjson.Fragment(event.payload), outgoing.meta, outgoing.offset])

@@ -10,14 +10,15 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import Packet
 
 from shared.metrics import limited
-from shared.problems import problem
+from shared.problems import Problem, problem
 from shared.serving.deadlines import Deadlines
 from shared.serving.rates.rate import rate
 from ws_service.engine import json
 from ws_service.engine.decoder import Incomplete, Malformed, decode
 from ws_service.engine.engine import Engine
-from ws_service.engine.packets import encode_ack, encode_connect, encode_connect_error
+from ws_service.engine.packets import ConnectError, encode_ack, encode_connect, encode_connect_error
 from ws_service.engine.session import Session
+from ws_service.errors import Refusal
 from ws_service.settings import Settings
 
 _ROOT = "/"
@@ -178,7 +179,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
             del self._clients[sid]
             self._hooks.disconnected(sid)
 
-    async def _refusal(self, session: Session, taken: Packet) -> dict[str, Any] | None:
+    async def _refusal(self, session: Session, taken: Packet) -> Problem | None:
         if not (self._is_first(session) or await self._requests.permits(session.sid)):
             limited.labels("messages").inc()
             if not await self._refused.permits(session.sid):
@@ -194,13 +195,14 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library s
         """Tell whether a client is about to connect for the first time: that was counted as a handshake."""
         return self.eio.is_connecting(session) and not session.refusals
 
-    def _refuse(self, session: Session, taken: Packet, refusal: dict[str, Any]) -> None:
+    def _refuse(self, session: Session, taken: Packet, error: Problem) -> None:
         if taken.packet_type == packet.CONNECT:
-            self._refuse_connect(session, taken.namespace, {"message": refusal["detail"], "data": refusal})
+            self._refuse_connect(session, taken.namespace, {"message": error["detail"], "data": error})
         elif taken.id is not None:
-            session.send(encode_ack(taken.id, {"error": refusal}))
+            refusal: Refusal = {"error": error}
+            session.send(encode_ack(taken.id, refusal))
 
-    def _refuse_connect(self, session: Session, namespace: str, error: Any) -> None:
+    def _refuse_connect(self, session: Session, namespace: str, error: ConnectError) -> None:
         session.send(encode_connect_error(namespace, error))
         session.refusals += 1
         if session.refusals >= MOST_REFUSALS:

@@ -1,11 +1,24 @@
 """What sockets are sent: encoded once for all that are sent it, however each transport wants it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from ws_service.ingest.entry import Entry
 
 _Form = TypeVar("_Form")
+
+
+class Meta(TypedDict):
+    """What tells of a numbered event, beside its payload."""
+
+    seq: Annotated[int, Field(ge=1, description="1, 2, 3, ... without gaps over all topics, in commit order")]
+    id: Annotated[str, Field(description="a name for it")]
+    time: Annotated[
+        str, Field(description="when the change was committed: RFC 3339", json_schema_extra={"format": "date-time"})
+    ]
 
 
 class Outgoing(NamedTuple):
@@ -13,6 +26,12 @@ class Outgoing(NamedTuple):
 
     event: Entry
     offset: str
+
+    @property
+    def meta(self) -> Meta:
+        """What tells of it."""
+        event = self.event
+        return {"seq": event.seq, "id": event.id, "time": event.time}
 
 
 class _Encodable:

@@ -6,10 +6,30 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 from typing import Any
 
 import orjson
+from typing_extensions import TypedDict
 from websockets.frames import Frame, Opcode
 
-from ws_service.ingest.outgoing import Note, Outgoing, Part
-from ws_service.sockets.connection import Encoding
+from shared.events import Offset
+from ws_service.ingest.outgoing import Meta, Note, Outgoing, Part
+from ws_service.sockets.connection import WELCOME, Encoding, Welcome
+
+
+class Unnumbered(TypedDict):
+    """The welcome, or a message without a number."""
+
+    event: str
+    payload: Any
+    meta: Any
+
+
+class Numbered(TypedDict):
+    """An event with a number."""
+
+    event: str | None
+    payload: Any
+    meta: Meta
+    offset: Offset
+
 
 # What a browser's EventSource says itself: whoever may send a message could have its page believe that the connection
 # is broken. Without a name it comes as `message`.
@@ -18,18 +38,18 @@ _OF_EVENT_SOURCE = {"open", "error"}
 
 def _numbered(outgoing: Outgoing) -> bytes:
     event = outgoing.event
-    return orjson.dumps(
-        {
-            "event": event.event,
-            "payload": orjson.Fragment(event.payload),
-            "meta": {"seq": event.seq, "id": event.id, "time": event.time},
-            "offset": outgoing.offset,
-        }
-    )
+    numbered: Numbered = {
+        "event": event.event,
+        "payload": orjson.Fragment(event.payload),
+        "meta": outgoing.meta,
+        "offset": outgoing.offset,
+    }
+    return orjson.dumps(numbered)
 
 
 def _unnumbered(event: str, payload: Any, meta: Any) -> bytes:
-    return orjson.dumps({"event": event, "payload": payload, "meta": meta})
+    unnumbered: Unnumbered = {"event": event, "payload": payload, "meta": meta}
+    return orjson.dumps(unnumbered)
 
 
 def _objects(part: Part) -> list[bytes]:
@@ -40,8 +60,8 @@ def _object(note: Note) -> bytes:
     return _unnumbered(note.event, orjson.Fragment(note.payload), orjson.Fragment(note.meta))
 
 
-def _welcome(welcome: dict[str, Any]) -> bytes:
-    return _unnumbered("welcome", welcome, {})
+def _welcome(welcome: Welcome) -> bytes:
+    return _unnumbered(WELCOME, welcome, {})
 
 
 def _sse(event: str | None, data: bytes, offset: str | None = None) -> bytes:
@@ -63,9 +83,9 @@ def _sse_note(note: Note) -> bytes:
     return _sse(note.event, note.form(_object))
 
 
-def _sse_welcome(welcome: dict[str, Any]) -> bytes:
+def _sse_welcome(welcome: Welcome) -> bytes:
     # Who begins here begins with a place to come back to, before there is any event. Who is recovered has one.
-    return _sse("welcome", _welcome(welcome), None if welcome["recovered"] else welcome["position"])
+    return _sse(WELCOME, _welcome(welcome), None if welcome["recovered"] else welcome["position"])
 
 
 def _framed(data: bytes) -> bytes:
@@ -81,7 +101,7 @@ def _raw_note(note: Note) -> bytes:
     return _framed(note.form(_object))
 
 
-def _raw_welcome(welcome: dict[str, Any]) -> bytes:
+def _raw_welcome(welcome: Welcome) -> bytes:
     return _framed(_welcome(welcome))
 
 

@@ -1,9 +1,10 @@
 """What a listener asks for in its URL, read as the same Handshake that a socket sends."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
+from typing_extensions import TypedDict
 
 from shared.events import Position, is_seq
 from shared.identity.identity import ANYONE, Identity
@@ -14,7 +15,16 @@ from ws_service.topics.topics import Choice
 
 LAST_EVENT_ID = "Last-Event-ID"
 
-_KNOWN = ("topics", "after", "token")
+
+class Parameters(TypedDict, total=False):
+    """What may stand in the URL."""
+
+    topics: Annotated[str, Field(description="what to hear, with commas between: `products` if it is not given")]
+    after: Annotated[str, Field(description="an offset, after which to begin; or a number of the present epoch")]
+    token: Annotated[str, Field(description="who listens; better sent as `Authorization: Bearer`")]
+
+
+_KNOWN = tuple(Parameters.__annotations__)
 
 
 class Query(NamedTuple):

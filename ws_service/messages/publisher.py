@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict
 
 from shared.identity.identity import Identity
 from shared.problems import FieldError, invalid_fields, problem, summary
 from shared.rooms import EventName
 from shared.serving.http.errors import HttpError
 from ws_service import metrics
+from ws_service.errors import Refusal
 from ws_service.ingest.member import Member
 from ws_service.messages.courier import Courier
 from ws_service.messages.dispatch import Dispatch
@@ -30,6 +32,23 @@ class Publish(BaseModel):
     payload: Any = None
 
 
+class Published(TypedDict):
+    """How many sockets were sent it."""
+
+    reached: Annotated[int, Field(ge=0)]
+
+
+class Sender(TypedDict):
+    """Who has said it; `user` is the `sub` of the token."""
+
+    sid: str
+    user: str | None
+
+
+PublishedMeta = TypedDict("PublishedMeta", {"topic": str, "from": Sender, "node": str})
+"""What goes with what a client says. The emitter makes it."""
+
+
 class _Refused(Exception):
     """What a client may not say, with the problem document that tells it why."""
 
@@ -46,7 +65,7 @@ class Publisher:
         self._settings = settings
         self._courier = courier
 
-    async def publish(self, sender: Member, who: Identity, request: Any) -> dict[str, Any]:
+    async def publish(self, sender: Member, who: Identity, request: Any) -> Published | Refusal:
         """Send what a client says to all who hear the topic; return the acknowledgement."""
         try:
             reached = await self._courier.send(self._dispatch(sender, self._permitted(who, request)))
@@ -77,7 +96,7 @@ class Publisher:
         except TypeError:
             detail = "payload: send JSON without binary data and without deep nesting"
             raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
-        meta = {
+        meta: PublishedMeta = {
             "topic": wanted.topic,
             "from": {"sid": sender.sid, "user": sender.user},
             "node": self._settings.instance,

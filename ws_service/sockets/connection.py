@@ -1,10 +1,13 @@
 """One client: what it is greeted with and sent, in order, as fast as its transport takes it."""
 
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
+from pydantic import Field
+from typing_extensions import TypedDict
 
+from shared.events import Offset
 from ws_service import metrics
 from ws_service.engine.packets import Packets, encode_event, encode_note, encode_part
 from ws_service.ingest.hub import Hub
@@ -19,6 +22,20 @@ Form = TypeVar("Form")
 Form_contra = TypeVar("Form_contra", contravariant=True)
 
 
+WELCOME = "welcome"
+
+
+class Welcome(TypedDict):
+    """The greeting, before anything else; and again where the emitter had no history yet."""
+
+    node: Annotated[str, Field(description="which emitter it is")]
+    position: Annotated[Offset | None, Field(description="where the emitter is; null as long as it has no history")]
+    recovered: Annotated[
+        bool, Field(description="whether all that was missed follows; false: read the products from the API")
+    ]
+    replayed: Annotated[int, Field(ge=0, description="how many events follow that were missed")]
+
+
 class Encoding(NamedTuple, Generic[Form]):
     """How a client is told what it hears, and whether it can acknowledge it.
 
@@ -27,7 +44,7 @@ class Encoding(NamedTuple, Generic[Form]):
 
     part: Callable[[Part], Form]
     note: Callable[[Note], Form]
-    welcome: Callable[[dict[str, Any]], Form]
+    welcome: Callable[[Welcome], Form]
     acknowledges: bool
 
 
@@ -146,7 +163,7 @@ class Feed(Generic[Form]):
 
     def _welcome(self, *, recovered: bool, replayed: int) -> None:
         position = self._hub.position
-        welcome = {
+        welcome: Welcome = {
             "node": self._node,
             "position": str(position) if position else None,
             "recovered": recovered,
@@ -155,8 +172,8 @@ class Feed(Generic[Form]):
         self._session.send(self._encoding.welcome(welcome))
 
 
-def _encode_welcome(welcome: dict[str, Any]) -> Packets:
-    return encode_event("welcome", welcome)
+def _encode_welcome(welcome: Welcome) -> Packets:
+    return encode_event(WELCOME, welcome)
 
 
 _SOCKET_IO = Encoding(encode_part, encode_note, _encode_welcome, acknowledges=True)

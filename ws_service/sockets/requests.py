@@ -3,11 +3,13 @@
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic.config import JsonDict
 
 from shared.events import PRODUCTS, Position
+from shared.events import Offset as OffsetText
 from shared.identity.tokens import MAX_TOKEN_LENGTH
 from shared.metrics import limited
-from ws_service.topics.topics import Choice, check_topic
+from ws_service.topics.topics import MAX_TOPIC_LENGTH, PATTERN, Choice, check_topic
 
 
 def _offset(value: Any) -> Position:
@@ -34,17 +36,18 @@ def _not_too_many(topics: Any, info: ValidationInfo) -> Any:
 
 
 # The context of the validation is a Choice.
-Topic = Annotated[str, AfterValidator(_topic)]
+_LOOKS: JsonDict = {"pattern": PATTERN, "maxLength": MAX_TOPIC_LENGTH}
+Topic = Annotated[str, AfterValidator(_topic), Field(json_schema_extra=_LOOKS)]
 Token = Annotated[str, Field(max_length=MAX_TOKEN_LENGTH)]
 Topics = Annotated[list[Topic], Field(min_length=1), BeforeValidator(_not_too_many)]
-Offset = Annotated[Position, PlainValidator(_offset)]
+Offset = Annotated[Position, PlainValidator(_offset, json_schema_input_type=OffsetText)]
 """`epoch:seq`, as it came with an event; read into a Position."""
 
 
 class Handshake(BaseModel):
     """`auth` of a connecting socket. `pid` and `offset` are the stock JavaScript client's own, when it reconnects.
 
-    `token` says who it is.
+    `token` says who it is; `after`, from where on it wants to hear what was committed.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)

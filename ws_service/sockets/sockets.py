@@ -9,17 +9,19 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from shared.events import Position
 from shared.identity.errors import BadToken, KeysAway
 from shared.metrics import limited
-from shared.problems import FieldError, invalid_fields, problem, summary
+from shared.problems import FieldError, Problem, invalid_fields, problem, summary
 from ws_service.engine.server import SocketServer
 from ws_service.engine.session import Session
+from ws_service.errors import Refusal
 from ws_service.ingest.hub import Hub
 from ws_service.ingest.subscriptions import Subscription
 from ws_service.messages.acknowledgements import Acknowledgements
 from ws_service.messages.courier import Courier
-from ws_service.messages.publisher import Publisher
+from ws_service.messages.publisher import Published, Publisher
 from ws_service.settings import Settings
 from ws_service.sockets import attendance, recovery
 from ws_service.sockets.access import Access
+from ws_service.sockets.answers import Authenticated, Subscribed, Unsubscribed
 from ws_service.sockets.connection import Connection
 from ws_service.sockets.handover import wait_for_history
 from ws_service.sockets.requests import Authenticate, Handshake, Subscribe, Unsubscribe
@@ -88,7 +90,7 @@ class Sockets:
         connection.end()
         attendance.went()
 
-    async def _subscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
+    async def _subscribe(self, sid: str, request: Any = None, *_: Any) -> Subscribed | Refusal:
         try:
             wanted = Subscribe.model_validate(request, context=self._choice)
         except ValidationError as error:
@@ -102,7 +104,9 @@ class Sockets:
             return {"error": _not_permitted(error)}
         return await self._add(connection.subscription, topics, wanted.after)
 
-    async def _add(self, subscription: Subscription, wanted: frozenset[str], after: Position | None) -> dict[str, Any]:
+    async def _add(
+        self, subscription: Subscription, wanted: frozenset[str], after: Position | None
+    ) -> Subscribed | Refusal:
         if len(subscription.topics | wanted) > self._choice.most:
             limited.labels("topics").inc()
             return {"error": problem(422, f"at most {self._choice.most} topics for each socket")}
@@ -114,7 +118,7 @@ class Sockets:
             await sent.wait()
         return {"topics": sorted(subscription.topics), "recovered": recovered}
 
-    def _unsubscribe(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
+    def _unsubscribe(self, sid: str, request: Any = None, *_: Any) -> Unsubscribed | Refusal:
         try:
             unwanted = Unsubscribe.model_validate(request, context=self._choice)
         except ValidationError as error:
@@ -124,13 +128,13 @@ class Sockets:
             return {"topics": sorted(connection.subscription.topics)}
         return _GONE
 
-    async def _publish(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
+    async def _publish(self, sid: str, request: Any = None, *_: Any) -> Published | Refusal:
         if connection := self._connections.get(sid):
             member = connection.subscription.member
             return await self._publisher.publish(member, self._standings.who(connection), request)
         return _GONE
 
-    async def _authenticate(self, sid: str, request: Any = None, *_: Any) -> dict[str, Any]:
+    async def _authenticate(self, sid: str, request: Any = None, *_: Any) -> Authenticated | Refusal:
         try:
             who = await self._tokens.identify(Authenticate.model_validate(request).token)
         except ValidationError as error:
@@ -147,7 +151,7 @@ class Sockets:
         expires_at = datetime.fromtimestamp(who.expires_at, UTC).isoformat(timespec="seconds")
         return {"user": who.subject, "expires_at": expires_at}
 
-    def _unknown(self, event: str | float, _sid: str, *_: Any) -> dict[str, Any]:
+    def _unknown(self, event: str | float, _sid: str, *_: Any) -> Refusal:
         return {
             "error": problem(
                 404, f"there is no event {str(event)[:100]!r}: use subscribe, unsubscribe, publish or authenticate"
@@ -156,17 +160,17 @@ class Sockets:
 
 
 # Nobody hears this one: the socket went while its request was on the way.
-_GONE = {"error": problem(410, "the socket is gone")}
+_GONE: Refusal = {"error": problem(410, "the socket is gone")}
 
 
-def _problem(error: ValidationError) -> dict[str, Any]:
+def _problem(error: ValidationError) -> Problem:
     errors = invalid_fields(error)
     return problem(422, summary(errors), errors)
 
 
-def _bad_token(error: BadToken) -> dict[str, Any]:
+def _bad_token(error: BadToken) -> Problem:
     return problem(401, str(error), [FieldError("token", str(error))])
 
 
-def _not_permitted(error: NotPermitted) -> dict[str, Any]:
+def _not_permitted(error: NotPermitted) -> Problem:
     return problem(error.status, str(error), [FieldError("topics", str(error))])

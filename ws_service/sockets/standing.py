@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import orjson
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from shared.identity.identity import Identity
 from ws_service import metrics
@@ -16,6 +18,19 @@ from ws_service.topics.permissions import Permissions
 
 EXPIRING = "token_expiring"
 EXPIRED = "token_expired"
+
+
+class Expiring(TypedDict):
+    """The token of a client expires soon: it may show a new one until then."""
+
+    expires_in_s: Annotated[int, Field(ge=0)]
+
+
+class Expired(TypedDict):
+    """The token of a client has expired: it is nobody's now."""
+
+    left: Annotated[list[str], Field(description="the topics that it does not hear any more")]
+
 
 # The wall clock may be set, and a timer takes no token of a thousand years.
 _LONGEST_S = 3_600.0
@@ -68,13 +83,15 @@ class Standings:
             standing.expiry.cancel()
 
     def _tell_ahead(self, feed: Feed[Any], left_s: float) -> None:
-        feed.send(Note(EXPIRING, orjson.dumps({"expires_in_s": max(0, int(left_s))})))
+        expiring: Expiring = {"expires_in_s": max(0, int(left_s))}
+        feed.send(Note(EXPIRING, orjson.dumps(expiring)))
 
     def _expire(self, feed: Feed[Any], left: frozenset[str]) -> None:
         metrics.tokens_expired.inc()
         self._of[feed.sid] = self._of[feed.sid]._replace(who=self._anyone)
         left |= self._become(feed, self._anyone)
-        feed.send(Note(EXPIRED, orjson.dumps({"left": sorted(left)})))
+        expired: Expired = {"left": sorted(left)}
+        feed.send(Note(EXPIRED, orjson.dumps(expired)))
 
     def _become(self, feed: Feed[Any], who: Identity) -> frozenset[str]:
         subscription = feed.subscription

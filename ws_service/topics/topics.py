@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shared.events import PRODUCTS
-from shared.rooms import is_private
+from shared.rooms import PRIVATE, is_private
 
 MAX_TOPIC_LENGTH = 100
 
 _TOPIC = re.compile(rf"{PRODUCTS}|category:[a-z0-9]+(-[a-z0-9]+)*|product:[0-9a-f]{{24}}", re.ASCII)
 _OF_CLIENTS = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9_.@:-]+", re.ASCII)
+
+_NOT_OF_CLIENTS = "|".join([*PRIVATE, "category:", "product:"])
+PATTERN = rf"^({_TOPIC.pattern}|(?!{_NOT_OF_CLIENTS}){_OF_CLIENTS.pattern})$"
+"""All that a topic can look like. Which of those of clients there are, the settings say."""
 
 
 class Choice(NamedTuple):

@@ -11,14 +11,13 @@ Those of one service alone stand in its own `errors.py`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from shared.problems import CONTENT_TYPE, FieldError, field_errors, problem, summary
+from shared.problems import CONTENT_TYPE, FieldError, Problem, field_errors, problem, summary
 from shared.serving.http.headers import error_headers
 from shared.serving.requests import request_id_headers
 
@@ -39,7 +38,7 @@ class HttpError(HTTPException):
         super().__init__(self.status, detail, headers)
         self.errors = errors
 
-    def problem(self) -> dict[str, Any]:
+    def problem(self) -> Problem:
         """Return the problem document."""
         return problem(self.status, self.detail, self.errors)
 
@@ -116,7 +115,7 @@ def add_error_handlers(app: FastAPI, headers: Mapping[str, str] | None = None) -
     app.add_exception_handler(Exception, on_bug)
 
 
-def _problem(error: HTTPException) -> dict[str, Any]:
+def _problem(error: HTTPException) -> Problem:
     if isinstance(error, HttpError):
         return error.problem()
     # FastAPI's own word on a body that it could not even decode.

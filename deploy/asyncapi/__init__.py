@@ -1,0 +1,1 @@
+"""The AsyncAPI document of what subscribers see, put together from the models of both services."""
