@@ -61,7 +61,9 @@ def close(choice: Choice, program: Program, folder: Path) -> Program:
     text = CONFIGURATION.read_text()
     for kind in ("routers", "middlewares"):
         lines = yaml.safe_dump(more[kind]).splitlines(keepends=True)
-        text = text.replace(f"  {kind}:\n", f"  {kind}:\n{''.join(f'    {line}' for line in lines)}", 1)
+        block = "".join(f"    {line}" for line in lines)
+        assert text.count(f"\n  {kind}:\n") == 1
+        text = text.replace(f"\n  {kind}:\n", f"\n  {kind}:\n{block}")
     (folder / "traefik.yml").write_text(text)
     command = [each.replace(str(CONFIGURATION), str(folder / "traefik.yml")) for each in program.command]
     return replace(program, command=tuple(command))
