@@ -1,7 +1,7 @@
 """The documents, as a Markdown parser reads them: their blocks of code, their links, and what stands in backticks."""
 
+import os
 import re
-import textwrap
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -41,7 +41,7 @@ class Block(NamedTuple):
 
 def name_of(page: Path) -> str:
     """Return a page's path from the repository's root."""
-    return str(page.relative_to(ROOT))
+    return os.path.relpath(page, ROOT)
 
 
 def blocks(page: Path) -> list[Block]:
@@ -51,7 +51,7 @@ def blocks(page: Path) -> list[Block]:
         if token.type in {"fence", "code_block"}:
             assert token.map is not None
             language, _, file = token.info.partition(" ")
-            found.append(Block(page, token.map[0] + 1, language, file, textwrap.dedent(token.content)))
+            found.append(Block(page, token.map[0] + 1, language, file, token.content))
     return found
 
 

@@ -23,7 +23,6 @@ LANGUAGES = ("sh", "js", "python", "html", "yaml", "json", "env", "output", "tex
 _WITHIN_S = 30
 _PRODUCTS = 20
 _HEARD_WITHIN_S = 1
-_ANY_PRODUCT = "...Moka pot..."
 
 
 class Frame(NamedTuple):
@@ -91,18 +90,17 @@ async def _clients(up: Up) -> float:
 
 
 async def _hears(up: Up, program: Running) -> None:
-    """Create products until a program has said what it is to say."""
-    shown = program.shown or _ANY_PRODUCT
-
+    """Create products until a program has said what it is to say; it has not failed."""
+    assert program.process.returncode in {None, 0}, f"{program.name} failed: {program.log.read_text()}"
     for _ in range(_PRODUCTS):
-        if begun(shown, program.log.read_text()):
+        if begun(program.shown, program.log.read_text()):
             break
         product = {"name": "Moka pot", "price": "24.90", "category": "books"}
         (await up.http.post("/products", json=product)).raise_for_status()
         # It may have begun to listen only now: then the next one is heard.
         with suppress(AssertionError):
-            await program.says(shown, timeout_s=_HEARD_WITHIN_S)
-    await program.says(shown)
+            await program.says(program.shown, timeout_s=_HEARD_WITHIN_S)
+    await program.says(program.shown)
 
 
 def _are_settings(block: Block) -> None:

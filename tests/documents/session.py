@@ -25,9 +25,11 @@ GOES_ON = "&"
 
 _WITHIN_S = 60
 _TAIL = 2_000
+_ANY_PRODUCT = "...Moka pot..."
+"""What a program says of which the page shows nothing."""
 _ENDINGS = {"js": ".mjs", "python": ".py"}
 _NOT_THE_READERS = {".git", ".storecast", "node_modules"}
-_GAP = re.compile(r"^(?:\.\.\.)?\n", re.MULTILINE)
+_AT_ONCE = re.compile(r"(?:\.\.\.\n)?(?:(?!\.\.\.\n)[^\n]+\n)+")
 _ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 # Commands come one after the other, each a file; none of them reads the rest.
@@ -42,7 +44,7 @@ class Place(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A program that goes on; `shown` is what the page says that it prints."""
+    """A program that goes on; `shown` is what it is to print, and empty for one of which nothing is asked."""
 
     name: str
     process: Process
@@ -125,10 +127,10 @@ class Session:
         assert not found, f"{block}: {', '.join(found)} of\n{self._printed}"
 
     async def begin_commands(self, block: Block, shown: str) -> None:
-        """Run a block in a terminal of its own; it has printed what is shown as far as the first gap."""
+        """Run a block in a terminal of its own; it has printed what is shown up to the first gap."""
         program = await self._begin(str(block), ("bash", "-euc", self.here(block.text)), shown)
-        if at_once := _GAP.split(program.shown, maxsplit=1)[0]:
-            await program.says(at_once)
+        if at_once := _AT_ONCE.match(program.shown):
+            await program.says(at_once[0])
 
     async def begin_program(self, block: Block, text: str, shown: str) -> None:
         """Run the program of which a block is the first part, where it finds the tests' packages."""
@@ -139,7 +141,7 @@ class Session:
         program = folder / f"{block.line}{_ENDINGS[block.language]}"
         program.write_text(text)
         runs = require("node", "install Node.js") if block.language == "js" else sys.executable
-        await self._begin(str(block), (runs, str(program)), shown)
+        await self._begin(str(block), (runs, str(program)), shown or _ANY_PRODUCT)
 
     async def _begin(self, name: str, command: tuple[str, ...], shown: str) -> Running:
         log = self._steps / f"{len(self.programs)}.log"

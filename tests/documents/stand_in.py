@@ -32,7 +32,7 @@ def docker(arguments: list[str]) -> int:
         return _compose(arguments[1:])
     words = 2 if arguments[0] in _OF_TWO_WORDS else 1
     command, options = arguments[:words], arguments[words:]
-    _has_options("docker", command, options)
+    _has_options("docker", command, options, usage=f"docker {' '.join(command)}")
     if "-" in options:
         sys.stdin.read()
     if command == ["stack", "deploy"]:
@@ -45,7 +45,7 @@ def _compose(arguments: list[str]) -> int:
     while arguments[before] in _COMPOSE_FILES:
         before += 2
     command, options = arguments[before], arguments[before + 1 :]
-    _has_options("docker-compose", [command], options)
+    _has_options("docker-compose", [command], options, usage=f"docker compose {command}")
     files = _values(arguments[:before], _COMPOSE_FILES) or _compose_files()
     _record(kind="compose", files=files, command=[command, *options])
     if command == "exec":
@@ -65,20 +65,20 @@ def _compose_files() -> list[str]:
 def kubectl(arguments: list[str]) -> int:
     """Have kubectl read the options, and build or read what there is to be applied."""
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    _has_options("kubectl", [], [*arguments[:cut], "--help", *arguments[cut:]], asks=False)
+    _told("kubectl", *arguments[:cut], "--help", *arguments[cut:])
     own, program = arguments[:cut], arguments[cut + 1 :]
     verb = next(word for word in own if re.fullmatch("[a-z-]+", word) and word not in {"-n", "storecast"})
     if verb == "apply":
         for folder in _values(own, {"-k"}):
-            _record(kind="manifests", text=_told([_real("kubectl"), "kustomize", folder]))
+            _record(kind="manifests", text=_told("kubectl", "kustomize", folder))
         for file in _values(own, {"-f"}):
             _record(kind="manifests", text=sys.stdin.read() if file == "-" else Path(file).read_text())
     elif verb == "kustomize":
-        built = _told([_real("kubectl"), *own])
+        built = _told("kubectl", *own)
         _record(kind="manifests", text=built)
         sys.stdout.write(built)
     elif verb == "create":
-        _told([_real("kubectl"), *own, "--dry-run=client", "-o", "yaml"])
+        _told("kubectl", *own, "--dry-run=client", "-o", "yaml")
     elif verb == "get" and "jsonpath" in own[-1]:
         is_secret = "secret" in own
         sys.stdout.write(b64encode(SECRET.encode()).decode() if is_secret else os.environ["STAND_IN_ADDRESS"])
@@ -89,7 +89,7 @@ def kubectl(arguments: list[str]) -> int:
 
 def make(arguments: list[str]) -> int:
     """Have make say what it would do: the targets are there."""
-    _told(["make", "--dry-run", *arguments], real="make")
+    _told("make", "--dry-run", *arguments)
     return 0
 
 
@@ -109,7 +109,9 @@ def npm(arguments: list[str]) -> int:
     modules = Path("node_modules")
     modules.mkdir(exist_ok=True)
     for package in arguments[1:]:
-        (modules / package).symlink_to(Path(os.environ["STAND_IN_MODULES"]) / package)
+        installed = Path(os.environ["STAND_IN_MODULES"]) / package
+        assert installed.exists(), package
+        (modules / package).symlink_to(installed)
     return 0
 
 
@@ -141,21 +143,23 @@ def _run_ours(program: list[str]) -> int:
     """Run what stands in our images, as in a container that has the secrets."""
     if program[:3] != _IDENTITY:
         return 0
-    environment = {**os.environ, "STORECAST_JWT_SECRET": SECRET}
+    environment = {**os.environ, "STORECAST_EMITTER_SECRET": f"not {SECRET}", "STORECAST_JWT_SECRET": SECRET}
     return subprocess.run([sys.executable, *program[1:]], env=environment, check=False).returncode
 
 
-def _has_options(program: str, command: list[str], options: list[str], *, asks: bool = True) -> None:
-    """Fail unless the program knows the options: asked for help, it reads them all and does nothing."""
-    _told([_real(program), *command, *(["--help"] if asks else []), *options])
+def _has_options(program: str, command: list[str], options: list[str], usage: str = "") -> None:
+    """Fail unless the program has the command and the options: asked for help, it reads them all and does nothing."""
+    told = _told(program, *command, "--help", *options)
+    # Of a command that Docker does not know it tells those that there are.
+    if f"Usage:  {usage}" not in told and usage:
+        sys.exit(f"there is no {usage}")
 
 
-def _told(command: list[str], real: str = "") -> str:
-    done = subprocess.run(
-        [_real(real) if real else command[0], *command[1:]], capture_output=True, text=True, check=False
-    )
+def _told(program: str, *arguments: str) -> str:
+    """Run the program itself, and return what it prints; fail where it fails."""
+    done = subprocess.run([_real(program), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0 or "unknown flag" in done.stderr:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        sys.exit(f"{program} {' '.join(arguments)}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
