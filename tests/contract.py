@@ -42,7 +42,8 @@ class Contract:
 
     def hold(self, channel: str, message: str, payload: Any, part: str = "payload") -> None:
         """Have the document agree to it."""
-        assert self.faults(channel, message, payload, part) == []
+        faults = self.faults(channel, message, payload, part)
+        assert not faults, "\n".join(faults)
         self.seen.add((channel, message))
 
     def hold_object(self, channel: str, data: Any, fields: dict[str, str] | None = None) -> None:

@@ -39,13 +39,13 @@ ELSEWHERE = (
     ),
     Elsewhere("docs/security.md", "pipx run pip-audit", "it takes the internet", "tests/unit/test_licenses.py"),
     Elsewhere(
-        "ws_service/client/README.md",
+        "shared/browser/client/README.md",
         "<ol>",
         "it takes Chromium, and a page of another origin",
         "tests/e2e/test_client.py::test_the_page_of_the_readme_listens",
     ),
     Elsewhere(
-        "ws_service/client/README.md",
+        "shared/browser/client/README.md",
         "import { connect }",
         "it takes the package as npm packs it",
         "tests/e2e/test_client.py::test_the_program_of_the_readme_listens",

@@ -16,7 +16,7 @@ from tests.processes import ROOT
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
-    ROOT / "ws_service/client/README.md",
+    ROOT / "shared/browser/client/README.md",
 ]
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
