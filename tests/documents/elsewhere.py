@@ -37,6 +37,12 @@ ELSEWHERE = (
         "no registry has mongosh",
         f"{_RESTORE}log_that_was_put_back_is_of_another_epoch_once_that_is_set",
     ),
+    *(
+        Elsewhere(
+            "docs/operations.md", begins, "a part of a proxy's configuration", "tests/e2e/test_closed_operation.py"
+        )
+        for begins in ("location ~ ^/operate", "http-request deny", "routers:")
+    ),
     Elsewhere("docs/security.md", "pipx run pip-audit", "it takes the internet", "tests/unit/test_licenses.py"),
     Elsewhere(
         "shared/browser/client/README.md",

@@ -16,13 +16,14 @@ from deploy.local.ports import HOST, free_ports
 from deploy.local.routes import Routes
 from deploy.local.traefik import CONFIGURATION
 from tests.disguises import CLOSE, SOCKETS, request
+from tests.documents.markdown import blocks
 from tests.processes import ROOT, Processes
 from tests.stubs import Stubs
 from tests.system import require_gateway
 from tests.waiting import eventually
 from tests.wire import exchange
 
-OPERATIONS = (ROOT / "docs/operations.md").read_text()
+OPERATIONS = ROOT / "docs/operations.md"
 OURS = {PATH, *(str(context.path) for context in iter_route_contexts(router.routes))}
 DISGUISES = (
     "{path}", "{path}?x", "{path}#", "/{path}", "/.{path}", "/x/..{path}", "/x/%2e%2e{path}", "/%6f{rest}",
@@ -32,8 +33,8 @@ DISGUISES = (
 
 def told(first: str) -> list[str]:
     """Return the lines of the page's block that begins so."""
-    [block] = [block for block in OPERATIONS.split("\n\n") if block.strip().startswith(first)]
-    return [line.removeprefix("    ") for line in block.splitlines()]
+    [text] = [block.text for block in blocks(OPERATIONS) if block.text.startswith(first)]
+    return text.splitlines()
 
 
 def disguised() -> list[str]:
