@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.events import Event
-from shared.rooms import EventName
+from shared.rooms import PushedEventName
 
 EVENTS_PATH = "/events"
 POSITION_PATH = "/events/position"
@@ -50,7 +50,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    event: EventName
+    event: PushedEventName
     payload: JsonValue = None
     to: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MAX_TO)] | None = None
     ack_timeout_ms: (

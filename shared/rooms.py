@@ -14,13 +14,9 @@ PRIVATE = ("user:", "device:")
 # JSON can name one (RFC 8259, section 8.2), and no UTF-8 has it: it could not be sent on.
 _HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
-RESERVED_EVENTS = frozenset(
+OF_CONNECTIONS = frozenset(
     {
-        # What Storecast itself says; nobody else may seem to.
-        "new_product",
-        "product_updated",
-        "product_deleted",
-        "resync",
+        # What the emitter says to one client.
         "welcome",
         "token_expiring",
         "token_expired",
@@ -33,23 +29,45 @@ RESERVED_EVENTS = frozenset(
         "removeListener",
     }
 )
-"""Names of events that no message may have."""
+"""Names of events that are about one client's connection: no message may have them, whoever sends it."""
+
+RESERVED_EVENTS = OF_CONNECTIONS | {"new_product", "product_updated", "product_deleted", "resync"}
+"""Names that only who has the emitter secret may give a message: with the others one would seem to be Storecast."""
+
+
+def check_pushed_event(event: str) -> str:
+    """Return a name that whoever has the emitter secret may give a message; raise ValueError."""
+    return _checked(event, OF_CONNECTIONS)
 
 
 def check_event(event: str) -> str:
-    """Return a name that a message may have; raise ValueError."""
-    if event in RESERVED_EVENTS:
+    """Return a name that anybody may give a message; raise ValueError."""
+    return _checked(event, RESERVED_EVENTS)
+
+
+def _checked(event: str, reserved: frozenset[str]) -> str:
+    if event in reserved:
         raise ValueError("this name has a meaning of its own: use another")
     if _HALF_CHARACTER.search(event):
         raise ValueError("halves of surrogate pairs are not allowed")
     return event
 
 
-_NOT_RESERVED: JsonDict = {"not": {"enum": [*sorted(RESERVED_EVENTS)]}}
-EventName = Annotated[
-    str, Field(min_length=1, max_length=100, json_schema_extra=_NOT_RESERVED), AfterValidator(check_event)
+def _none_of(reserved: frozenset[str]) -> JsonDict:
+    return {"not": {"enum": [*sorted(reserved)]}}
+
+
+PushedEventName = Annotated[
+    str,
+    Field(min_length=1, max_length=100, json_schema_extra=_none_of(OF_CONNECTIONS)),
+    AfterValidator(check_pushed_event),
 ]
-"""A name that a message may have."""
+"""A name that whoever has the emitter secret may give a message."""
+
+EventName = Annotated[
+    str, Field(min_length=1, max_length=100, json_schema_extra=_none_of(RESERVED_EVENTS)), AfterValidator(check_event)
+]
+"""A name that anybody may give a message."""
 
 
 def check_subject(subject: object) -> str:

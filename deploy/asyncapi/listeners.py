@@ -8,7 +8,7 @@ from deploy.asyncapi.schemas import Schema, Schemas
 from deploy.asyncapi.socketio import NO_META, NOTICES
 from shared.events import Offset
 from shared.problems import CONTENT_TYPE, Problem
-from shared.rooms import EventName
+from shared.rooms import PushedEventName
 from ws_service.listeners.encoding import Numbered, Unnumbered
 from ws_service.listeners.query import Parameters
 from ws_service.messages.publisher import PublishedMeta
@@ -78,7 +78,7 @@ def _objects(schemas: Schemas) -> dict[str, Schema]:
         for event, payload in PAYLOADS.items()
     }
     meta = {"anyOf": [NO_META, schemas.sent(PublishedMeta)]}
-    told[_MESSAGE] = _object(schemas, Unnumbered, event=schemas.sent(EventName), meta=meta)
+    told[_MESSAGE] = _object(schemas, Unnumbered, event=schemas.sent(PushedEventName), meta=meta)
     return {name: schemas.name(f"{_camel(name)}Object", schema) for name, schema in told.items()}
 
 

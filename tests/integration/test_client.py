@@ -173,6 +173,14 @@ async def test_changes_that_cannot_be_told_are_a_gap(package: Package, emitter: 
         assert len(listening.client.messages("resync")) == 2
 
 
+async def test_resync_is_a_gap_without_a_number_too(package: Package, emitter: Emitter) -> None:
+    """Who has the emitter's secret can have everybody read anew."""
+    async with client(package, emitter, after="e1:0") as listening:
+        await emit(emitter, "resync", {"reason": "restored"})
+        await eventually(lambda: listening.gaps == ["resync"], message="it is told")
+        assert listening.client.of("heard") == []
+
+
 # Talking.
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.emitter_api import EMIT_PATH, EVENTS_PATH, POSITION_PATH, Batch
-from shared.rooms import RESERVED_EVENTS
+from shared.rooms import OF_CONNECTIONS, RESERVED_EVENTS
 from tests.events import EPOCH, event, history, live
 from tests.integration.emitter import SECRET, Emitter
 from ws_service.calls import MAX_BODY_BYTES
@@ -128,11 +128,22 @@ async def test_emit_to_nobody_reaches_nobody(emitter: Emitter) -> None:
     assert (await emitter.http.post(EMIT_PATH, json={"event": "hello"})).json() == {"reached": 0}
 
 
+@pytest.mark.parametrize("event", sorted(RESERVED_EVENTS - OF_CONNECTIONS))
+async def test_who_has_the_secret_may_speak_for_storecast(emitter: Emitter, event: str) -> None:
+    """Any service that can POST can push what subscribers listen to already; it has no number."""
+    await emitter.open()
+    async with emitter.client() as client:
+        await client.welcome()
+        answer = await emitter.http.post(EMIT_PATH, json={"event": event, "payload": {"name": "Moka pot"}})
+        assert answer.json() == {"reached": 1}
+        assert await client.event() == [event, {"name": "Moka pot"}, {}]
+
+
 @pytest.mark.parametrize(
     ("message", "field"),
     [
         ({}, "event"),
-        *[({"event": event}, "event") for event in ("", *sorted(RESERVED_EVENTS))],
+        *[({"event": event}, "event") for event in ("", *sorted(OF_CONNECTIONS))],
         ({"event": "x", "to": "y"}, "to"),
         ({"event": "x", "room": "y"}, "room"),
     ],
