@@ -122,6 +122,19 @@ async def test_a_gap_is_said(browser: Browser, open_shop: Shop) -> None:
         await expect(visit.card("before the gap")).to_be_visible()
 
 
+async def test_what_is_pushed_past_the_catalogue_is_none_of_its_changes(browser: Browser, open_shop: Shop) -> None:
+    """Who has the emitter secret may push a new_product that is no product; the page shows the real ones as before."""
+    async with Visit.to(browser, open_shop.url) as visit:
+        await visit.is_live()
+        for payload in ({"name": "Moka pot"}, None):
+            pushed = await open_shop.emitter.http.post("/emit", json={"event": "new_product", "payload": payload})
+            assert pushed.json()["reached"] >= 1
+        await open_shop.create("after the push")
+        await expect(visit.card("after the push")).to_be_visible()
+        await expect(visit.page.locator("#activity").get_by_text("after the push")).to_be_visible()
+        await expect(visit.page.locator("#heard")).to_have_text("1")
+
+
 async def test_dark_or_light_is_the_readers_choice(browser: Browser, open_shop: Shop) -> None:
     """As the system is, until the reader says otherwise; that is remembered, and nothing else is."""
     async with Visit.to(browser, open_shop.url) as visit:

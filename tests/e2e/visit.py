@@ -55,7 +55,7 @@ class Visit:
             await page.add_init_script(NOTE_TOASTS)
             await page.goto(path)
             yield visit
-            assert visit.complaints == []
+            assert not visit.complaints, visit.complaints
 
     def complain(self, text: str) -> None:
         """Note what the page's own policy has refused."""

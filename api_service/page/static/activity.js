@@ -69,8 +69,8 @@ export class Activity {
 
   #drawWaiting() {
     this.#hint.hidden = true;
-    this.#list.prepend(...this.#waiting.map((line) => line()));
-    this.#waiting = [];
+    const lines = this.#waiting.splice(0);
+    this.#list.prepend(...lines.map((line) => line()));
     while (this.#list.children.length > LINES) this.#list.lastElementChild?.remove();
   }
 

@@ -178,8 +178,9 @@ export class Live {
   }
 
   /** @param {Told} told */
-  #hear({ event, payload, meta }) {
-    if (EVENTS.has(event)) {
+  #hear({ event, payload, meta, offset }) {
+    // Without an offset somebody has pushed it: it is no change of the catalogue, and may hold anything.
+    if (EVENTS.has(event) && offset) {
       const { seq, time } = meta;
       const latencyMs = seq > this.#caughtUpAt ? latencyOf(time, Date.now()) : null;
       this.#listener.onHeard({ event, product: payload, seq, time, latencyMs, node: this.#node });

@@ -9,7 +9,7 @@ import { Operator } from "./operator.js";
 import { OperatorApi } from "./operatorapi.js";
 import { Orders } from "./order.js";
 import { Refresh } from "./refresh.js";
-import { retryDelayMs, sleep } from "./retry.js";
+import { persist } from "./retry.js";
 import { Session, tabStorage } from "./session.js";
 import { SignIn } from "./signin.js";
 import { Toast } from "./toast.js";
@@ -32,21 +32,13 @@ const orders = new Orders(api, () => emitters.present, {
   onRefused: (problem) => operator.refused(problem, { focus: true }),
 });
 const refresh = new Refresh(look, EVERY_MS);
-const { operating_takes_token } = await config();
+const { operating_takes_token } = await persist(
+  () => new ProductApi(calls).config(),
+  (error) => sign.failed(reason(error)),
+);
 const door = new SignIn(document, (token) => operator.signIn(token), signOut);
 const operator = new Operator(operating_takes_token, session, door, { look: comeIn, leave });
 if (operator.begin()) void refresh.start();
-
-async function config() {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await new ProductApi(calls).config();
-    } catch (error) {
-      sign.failed(reason(error));
-      await sleep(retryDelayMs(attempt));
-    }
-  }
-}
 
 async function comeIn() {
   show(await api.state());
@@ -62,8 +54,11 @@ function leave() {
 
 async function look() {
   try {
-    show(await api.state());
+    const seen = await api.state();
+    // Who was signed out meanwhile sees nothing any more.
+    if (refresh.isOn) show(seen);
   } catch (error) {
+    if (!refresh.isOn) return;
     if (error instanceof Problem && error.isRefusal) operator.refused(error);
     else {
       sign.failed(reason(error));

@@ -14,7 +14,7 @@ import { Identity } from "./identity.js";
 import { Live } from "./live.js";
 import { Pages } from "./pages.js";
 import { Pulse } from "./pulse.js";
-import { retryDelayMs, sleep } from "./retry.js";
+import { persist } from "./retry.js";
 import { Search } from "./search.js";
 import { Session, tabStorage } from "./session.js";
 import { SignIn } from "./signin.js";
@@ -62,7 +62,7 @@ new Adding(document, writer);
 find(document, "#more").addEventListener("click", () => pages.more());
 find(document, "#empty button").addEventListener("click", () => search.clear());
 openPanels(matchMedia("(min-width: 60rem)").matches);
-start(await config());
+start(await persist(() => api.config()));
 
 /** @param {import("./api.js").Config} config */
 function start(config) {
@@ -85,16 +85,6 @@ function start(config) {
   const who = new Identity(config, session, door, live);
   identity = who;
   who.begin();
-}
-
-async function config() {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await api.config();
-    } catch {
-      await sleep(retryDelayMs(attempt));
-    }
-  }
 }
 
 /** @param {boolean} open as there is room for them */
@@ -140,7 +130,8 @@ async function showList() {
 }
 
 async function drawCharts() {
-  const { Charts } = await import("./charts.js");
+  // The network may go at any moment, and what is on the page by then goes on without it.
+  const { Charts } = await persist(() => import("./charts.js"));
   new Charts(document, pulse);
 }
 

@@ -19,6 +19,11 @@ export class Refresh {
     });
   }
 
+  /** Whether it goes on; what comes of work that was begun before it was stopped is of no use. */
+  get isOn() {
+    return this.#isOn;
+  }
+
   start() {
     this.#isOn = true;
     return this.now();

@@ -10,6 +10,25 @@ export function retryDelayMs(attempt, dice = Math.random()) {
 }
 
 /**
+ * Do it again until it succeeds, each time later.
+ *
+ * @template T
+ * @param {() => Promise<T>} work
+ * @param {(error: unknown) => void} [failed] told of each failure
+ * @returns {Promise<T>}
+ */
+export async function persist(work, failed = () => {}) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      failed(error);
+      await sleep(retryDelayMs(attempt));
+    }
+  }
+}
+
+/**
  * @param {number} durationMs
  * @returns {Promise<void>}
  */
