@@ -85,7 +85,12 @@ class Place {
   /** @param {string} offset */
   moveTo(offset) {
     this.#offset = offset;
-    this.#storage?.setItem(this.#key, offset);
+    try {
+      this.#storage?.setItem(this.#key, offset);
+    } catch {
+      // It is full: then a reload begins anew.
+      this.#storage = null;
+    }
   }
 }
 
@@ -308,7 +313,8 @@ class SocketConnection {
 
   /** The network is back: the next try need not wait. */
   #comeAtOnce() {
-    if (!this.#end && !this.#isLive) this.#connectAgain("the network is back");
+    // Not while a new token is on its way: the old one would be refused once more, and that would be the end.
+    if (!this.#end && !this.#isLive && !this.#isRenewed) this.#connectAgain("the network is back");
   }
 
   /** @param {string} reason */
