@@ -70,7 +70,8 @@ class Emitters:
                 self._turn_from(url)
                 raise EmitterDown("the emitter broke off: it may have been done, or not") from None
             else:
-                if response.is_server_error:
+                # Another may be as it should be.
+                if response.is_server_error or response.status_code in _MISCONFIGURED:
                     self._turn_from(url)
                 return response
         raise EmitterDown("no emitter can be reached: nothing was done")

@@ -109,7 +109,8 @@ class NodeCount(BaseModel):
     url: str
     state: State
     connections: int
-    lag_ms: float
+    # One of the version before does not tell it.
+    lag_ms: float = 0.0
     topics: dict[str, int]
     where: dict[str, list[Socket]]
 

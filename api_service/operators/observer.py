@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from api_service.database import Database
 from api_service.emitters import Emitters
+from api_service.errors import EmitterDown
 from api_service.operators.schemas import EmittersState, EmitterState, FeedState, SystemState
 from api_service.relay.progress import read_progress
 from shared.emitter_api import CONNECTIONS_PATH, Connections
@@ -13,6 +14,10 @@ from shared.serving.http.errors import HttpError
 
 # Who looks again every other second had better be told soon.
 _DATABASE_WITHIN_S = 2.0
+# However many addresses do not answer: what is known of the database is not to wait for all of them.
+_EMITTERS_WITHIN_S = 4.0
+# Each emitter would go through all of its topics for it, every other second for each who looks.
+_WITHOUT_TOPICS = f"{CONNECTIONS_PATH}?topics=false"
 
 T = TypeVar("T")
 
@@ -44,7 +49,11 @@ async def _feed(database: Database) -> FeedState:
 
 
 async def _cluster(emitters: Emitters) -> EmittersState:
-    counted = await emitters.get(CONNECTIONS_PATH, Connections)
+    try:
+        async with asyncio.timeout(_EMITTERS_WITHIN_S):
+            counted = await emitters.get(_WITHOUT_TOPICS, Connections)
+    except TimeoutError:
+        raise EmitterDown(f"no emitter has answered within {_EMITTERS_WITHIN_S:g} s") from None
     found = [
         EmitterState(node=each.node, state=each.state, connections=each.connections, lag_ms=each.lag_ms)
         for each in counted.nodes

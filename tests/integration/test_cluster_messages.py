@@ -157,6 +157,8 @@ async def test_operators_see_all_connections_from_any_emitter(three: list[Emitte
         }
         assert counted["silent_nodes"] == []
         assert all(node["lag_ms"] >= 0 for node in counted["nodes"])
+        fewer = (await three[1].http.get("/connections", params={"topics": "false"})).json()
+        assert (fewer["connections"], fewer["topics"]) == (len(screens), {})
 
 
 async def test_only_who_knows_the_secret_may_look(three: list[Emitter]) -> None:

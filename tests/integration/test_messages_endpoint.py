@@ -147,6 +147,16 @@ async def test_a_wrong_secret_is_no_fault_of_the_caller(emitter: Emitter) -> Non
     assert "STORECAST_EMITTER_SECRET" in answer.json()["detail"]
 
 
+async def test_an_emitter_with_another_secret_is_not_asked_first_again(emitter: Emitter) -> None:
+    """Of several, those that are set up as they should be go on taking messages."""
+    async with (
+        Emitter.running(emitter_secret="y" * 16) as other,
+        api(f"http://{other.address}", f"http://{emitter.address}") as http,
+    ):
+        assert (await http.post("/messages", json=message())).status_code == 503
+        assert (await http.post("/messages", json=message())).status_code == 200
+
+
 Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 

@@ -1,5 +1,6 @@
 """Operators who reach just any emitter, and mean one of them."""
 
+import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from tests.integration.cluster import all_at, clients, emitters
 from tests.integration.emitter import Emitter
 from tests.redis_server import RedisServer
-from tests.waiting import eventually
+from tests.waiting import eventually, quick
 
 CLIENTS = 4
 
@@ -48,6 +49,30 @@ async def test_the_emitter_that_is_named_sheds_down_to_the_target(three: list[Em
         begun = await three[2].http.post("/rebalance", json={"node": "emitter-1", "target": 1})
         assert begun.json() == {"state": "ready", "connections": CLIENTS, "shedding": CLIENTS - 1}
         await eventually(lambda: left(three) == [1, CLIENTS, CLIENTS], message="all but one are sent away")
+
+
+async def test_an_order_waits_for_nobody_but_whom_it_is_for(three: list[Emitter]) -> None:
+    """One that hangs does not delay what another does, nor what it says to that."""
+    ghost = three[0].nodes.present()[0].model_copy(update={"id": "x", "node": "emitter-9"})
+
+    async def order() -> float:
+        three[0].nodes.hear(ghost)
+        start = time.monotonic()
+        begun = await three[0].http.post("/rebalance", json={"node": "emitter-2", "target": 7})
+        assert begun.status_code == HTTPStatus.ACCEPTED
+        return time.monotonic() - start
+
+    await quick(order, under_s=1.5, message="the answer of the one that is named")
+
+
+async def test_a_drain_goes_on_whatever_is_asked_meanwhile(redis: RedisServer) -> None:
+    """Its pace does not begin anew, and the answer tells that all clients go."""
+    async with emitters(1, redis.url, drain_seconds=30) as [emitter]:
+        await emitter.open()
+        async with clients([emitter] * CLIENTS):
+            assert (await emitter.http.post("/drain")).status_code == HTTPStatus.ACCEPTED
+            left = (await emitter.http.post("/rebalance", json={"target": 1})).json()
+            assert (left["state"], left["shedding"]) == ("draining", left["connections"])
 
 
 @pytest.mark.parametrize(("path", "more"), [("/drain", {}), ("/rebalance", {"target": 0})])

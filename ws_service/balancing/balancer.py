@@ -52,6 +52,9 @@ class Balancer:
 
     def rebalance(self, target: int) -> int:
         """Send clients away until `target` are left; return how many those are."""
+        if self._node.is_draining:
+            # All of them go already, at a pace that would begin anew.
+            return self._node.connections
         self._target = target
         self._asked.set()
         return max(0, self._node.connections - target)

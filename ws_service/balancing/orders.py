@@ -38,10 +38,10 @@ class Orders:
         return await self._pass_on(order.node, Letter(_REBALANCE, order.model_dump()))
 
     async def _pass_on(self, name: str, letter: Letter) -> Shedding:
-        given, missing = await self._peers.ask(letter, _WITHIN_S)
+        given, missing = await self._peers.ask(letter, _WITHIN_S, name)
         if done := next((answer for answer in given if answer), None):
             return Shedding.model_validate(done)
-        if name in missing:
+        if missing:
             raise Unavailable(f"{name} does not answer: it may do it later, or not")
         message = "no emitter of this name is there"
         raise Invalid(f"node: {message}", [FieldError("node", message)])

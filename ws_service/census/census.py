@@ -29,9 +29,12 @@ class Census:
         self._peers = peers
         peers.on(_CENSUS, self._count)
 
-    async def take(self, names: list[str]) -> Connections:
-        """Count everywhere, and find the sockets of the named users, devices and topics; raise Unavailable."""
-        given, missing = await self._peers.ask(Letter(_CENSUS, {"names": names}), _WITHIN_S)
+    async def take(self, names: list[str], *, topics: bool) -> Connections:
+        """Count everywhere, and find the sockets of the named users, devices and topics; raise Unavailable.
+
+        With `topics` those with the most sockets are told, for which all of them are gone through.
+        """
+        given, missing = await self._peers.ask(Letter(_CENSUS, {"names": names, "topics": topics}), _WITHIN_S)
         nodes = sorted((NodeCount.model_validate(each) for each in given), key=lambda count: count.node)
         return Connections(
             connections=sum(count.connections for count in nodes),
@@ -49,7 +52,8 @@ class Census:
             state=node.state,
             connections=node.connections,
             lag_ms=node.lag_ms,
-            topics=_largest(self._subscriptions.sizes()),
+            # An emitter of the version before does not ask for less.
+            topics=_largest(self._subscriptions.sizes()) if letter.head.get("topics", True) else {},
             where={name: self._named(name) for name in letter.head["names"]},
         )
         return _given(counted.model_dump(mode="json"))

@@ -64,13 +64,17 @@ class Correspondence:
         """Have letters of a kind dealt with here."""
         self._handlers[kind] = handler
 
-    async def ask(self, letter: Letter, timeout_s: float) -> Answers:
-        """Send a letter to all, and wait for the answers of those that are there; raise HttpError."""
+    async def ask(self, letter: Letter, timeout_s: float, name: str | None = None) -> Answers:
+        """Send a letter to all, and wait for the answers of those that are there, or of that name; raise HttpError."""
         if len(self._questions) >= MOST_OPEN:
             raise Unavailable("too many messages wait for their answers")
         number = next(self._numbers)
         # This node in any case: it may have been up for less than a heartbeat.
         asked = {beat.id: beat.node for beat in self._nodes.present()} | {self._node.id: self._node.name}
+        if name is not None:
+            asked = {node: known for node, known in asked.items() if known == name}
+            if not asked:
+                return Answers([], [])
         question = self._questions[number] = _Question(asked)
         try:
             await self._send(letter._replace(head={**letter.head, _FROM: self._node.id, _NUMBER: number}))

@@ -22,8 +22,8 @@ class Peers(Protocol):
     def on(self, kind: str, handler: Handler) -> None:
         """Have letters of a kind dealt with here."""
 
-    async def ask(self, letter: Letter, timeout_s: float) -> Answers:
-        """Send a letter to all, and wait for their answers; raise Unavailable."""
+    async def ask(self, letter: Letter, timeout_s: float, name: str | None = None) -> Answers:
+        """Send a letter to all, and wait for their answers, or for that of the one so called; raise Unavailable."""
 
 
 class Alone:
@@ -36,7 +36,7 @@ class Alone:
         """Have letters of a kind dealt with here."""
         self._handlers[kind] = handler
 
-    async def ask(self, letter: Letter, timeout_s: float) -> Answers:
+    async def ask(self, letter: Letter, timeout_s: float, name: str | None = None) -> Answers:
         """Have it dealt with here."""
-        del timeout_s  # a handler has a deadline of its own
+        del timeout_s, name  # a handler has a deadline of its own, and looks for whom it is
         return Answers([await self._handlers[letter.kind](letter)], [])
