@@ -14,8 +14,9 @@ def listen(settings: ServiceSettings) -> socket.socket:
     Raises:
         StartupError: it is not to be had.
     """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise StartupError(
             f"STORECAST_HOST, STORECAST_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"

@@ -1,3 +1,3 @@
-"""How both services take HTTP: uvicorn's protocol, with bounds. Here alone stands what touches its private parts."""
+"""How both services take HTTP and answer what goes wrong. What touches private parts of uvicorn stands here alone."""
 
 from shared.serving.http import seams as seams
