@@ -72,7 +72,8 @@ def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _implied(operation: dict[str, Any]) -> set[int]:
     implied: set[int] = set()
     if "parameters" in operation:
-        implied |= {422}
+        # The server itself bounds a URL, before any parameter is looked at.
+        implied |= {414, 422}
     if "requestBody" in operation:
         implied |= {400, 413, 422}
     if "security" in operation:

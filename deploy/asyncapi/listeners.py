@@ -91,7 +91,9 @@ def _object(schemas: Schemas, type_: type[Any], **own: Schema) -> Schema:
 def _fields(event: str, offset: Schema) -> Schema:
     """Return the schema of the other fields of a server-sent event. Only a place in the log is an id."""
     name: Schema = {"type": "string"} if event == _MESSAGE else {"const": event}
-    fields: Schema = {"type": "object", "properties": {"event": name}, "required": ["event"]}
+    # Of a message that is called as something that a browser says itself, it is left out.
+    required = [] if event == _MESSAGE else ["event"]
+    fields: Schema = {"type": "object", "properties": {"event": name}, "required": required}
     if event in {WELCOME, *PAYLOADS}:
         fields["properties"]["id"] = offset
     if event in PAYLOADS:

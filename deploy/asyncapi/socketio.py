@@ -101,7 +101,7 @@ def _messages(schemas: Schemas) -> dict[str, Schema]:
     return {
         "message": {
             "summary": "A message without a number.",
-            "description": _FREE_NAME,
+            "description": "Its name is whatever the sender gives it.",
             "payload": arguments(anything, NO_META),
         },
         "acknowledgement": {
