@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.integration.test_limits import ONE, OTHER, polling
 from tests.integration.test_limits_api import running, write
 from tests.limits import limited
 from tests.redis_server import PRIMARY, RedisServer, sentinel_of
-from tests.waiting import eventually
+from tests.waiting import TRIES, eventually
 
 pytestmark = pytest.mark.usefixtures("still_windows")
 
@@ -31,24 +32,47 @@ def failures() -> float:
     return float(metrics.rate_failures._value.get())  # noqa: SLF001  # the library shows it by text alone
 
 
+async def while_redis_answers(act: Callable[[dict[str, str]], Awaitable[None]]) -> None:
+    """Do it with another address each time until Redis has answered all of it: a busy machine may be too late for it.
+
+    Then each counts alone, as it should, and as another test shows.
+    """
+    for number in range(TRIES):
+        before = failures()
+        try:
+            return await act({"X-Forwarded-For": f"198.51.100.{number + 1}"})
+        except AssertionError:
+            if failures() == before:
+                raise
+    raise AssertionError("Redis was never quick enough")
+
+
 async def test_emitters_count_handshakes_together(redis: RedisServer) -> None:
     """However an address spreads its handshakes over them."""
-    before = limited("handshakes")
     async with emitters(2, redis.url, handshakes_per_second=3) as running_emitters:
         await open_all(running_emitters, 1)
         one, other = running_emitters
-        statuses = [await polling(emitter, ONE) for emitter in [one, other] * 5]
-        assert statuses == [200] * 6 + [429] * 4
+
+        async def knock(address: dict[str, str]) -> None:
+            before = limited("handshakes")
+            statuses = [await polling(emitter, address) for emitter in [one, other] * 5]
+            assert statuses == [200] * 6 + [429] * 4
+            assert limited("handshakes") == before + 4
+
+        await while_redis_answers(knock)
         assert await polling(other, OTHER) == 200
-    assert limited("handshakes") == before + 4
 
 
 async def test_replicas_count_writes_together(redis: RedisServer, api_settings: Settings) -> None:
     """Where the API is told of the Redis."""
     shared = {"writes_per_second": 3, "redis_url": type(api_settings.emitter_secret)(redis.url)}
     async with running(api_settings, **shared) as (_, one), running(api_settings, **shared) as (_, other):
-        statuses = [(await write(http, {})).status_code for http in [one, other] * 5]
-        assert statuses == [404] * 6 + [429] * 4
+
+        async def knock(address: dict[str, str]) -> None:
+            statuses = [(await write(http, address)).status_code for http in [one, other] * 5]
+            assert statuses == [404] * 6 + [429] * 4
+
+        await while_redis_answers(knock)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])
