@@ -32,7 +32,7 @@ OF_CONNECTIONS = frozenset(
 """Names of events that are about one client's connection: no message may have them, whoever sends it."""
 
 RESERVED_EVENTS = OF_CONNECTIONS | {"new_product", "product_updated", "product_deleted", "resync"}
-"""Names that only who has the emitter secret may give a message: with the others one would seem to be Storecast."""
+"""Names that are not anybody's to give: with the others of them one would seem to be Storecast."""
 
 
 def check_pushed_event(event: str) -> str:

@@ -10,7 +10,7 @@ PRODUCTS_WRITE = "products:write"
 MESSAGES_SEND = "messages:send"
 
 OPERATE = "operate"
-"""An emitter's operator calls, for who does not know the emitter secret."""
+"""What operators see and do, at the API, and at an emitter without its secret."""
 
 
 class Identity(NamedTuple):

@@ -17,10 +17,10 @@ class Intake(Protocol):
     """Who takes batches."""
 
     async def take(self, batch: Batch) -> Taken:
-        """Take a batch that follows the position, or nothing of it; raise Unencodable, or a CallError."""
+        """Take a batch that follows the position, or nothing of it; raise Unencodable, or a HttpError."""
 
     async def position(self) -> EmitterPosition:
-        """Return how far the emitters have come; raise a CallError."""
+        """Return how far the emitters have come; raise a HttpError."""
 
 
 class HubIntake:

@@ -45,7 +45,7 @@ class Listeners:
         self._tokens, self._permissions, self._standings = access
 
     async def welcome(self, request: EngineRequest, *, is_sse: bool) -> Query:
-        """Return what a request asks for, of a client that may come; raise a CallError."""
+        """Return what a request asks for, of a client that may come; raise a HttpError."""
         query = self._read(request, is_sse=is_sse)
         admission = self.engine.admission
         with _refusals():

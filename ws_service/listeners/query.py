@@ -52,7 +52,7 @@ class Query(NamedTuple):
             Invalid: it names the parameter.
         """
         if unknown := [name for name in query if name not in _KNOWN]:
-            raise _malformed([FieldError(name, f"use {' or '.join(_KNOWN)}") for name in unknown[:1]])
+            raise Invalid.fields([FieldError(name, f"use {' or '.join(_KNOWN)}") for name in unknown[:1]])
         asked: dict[str, Any] = {"token": query.get("token") if token is None else token}
         if "topics" in query:
             asked["topics"] = query["topics"].split(",")
@@ -65,7 +65,7 @@ class Query(NamedTuple):
             return cls(Handshake.model_validate(asked, context=choice), seq)
         except ValidationError as error:
             names = {"after": LAST_EVENT_ID} if last_event_id else {}
-            raise _malformed(
+            raise Invalid.fields(
                 [each._replace(field=names.get(each.field, each.field)) for each in invalid_fields(error)]
             ) from None
 
@@ -74,7 +74,3 @@ class Query(NamedTuple):
         if self.seq is None or now is None:
             return self.handshake
         return self.handshake.model_copy(update={"after": Position(now.epoch, self.seq)})
-
-
-def _malformed(errors: list[FieldError]) -> Invalid:
-    return Invalid.fields(errors)

@@ -15,7 +15,7 @@ class Courier(Protocol):
     """Who brings a message to the sockets that it is for."""
 
     async def send(self, dispatch: Dispatch) -> Reached:
-        """Send it, and say whom it reached; raise a CallError."""
+        """Send it, and say whom it reached; raise a HttpError."""
 
 
 class Delivery:
