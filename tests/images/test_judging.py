@@ -63,6 +63,7 @@ def test_settings_of_pip_are_handed_on_as_they_count() -> None:
     listed = (
         "global.index-url='https://one.example'\nglobal.find-links='/a\\n/b'\n:env:.index-url='https://two.example'\n"
     )
+    listed += "global.constraint='/of/this/machine.txt'\n"
     assert as_file(listed) == "[global]\nindex-url = https://two.example\nfind-links = /a\n  /b\n"
 
 
