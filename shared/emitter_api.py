@@ -55,7 +55,13 @@ class Message(BaseModel):
     to: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MAX_TO)] | None = None
     ack_timeout_ms: (
         Annotated[
-            int, Field(ge=1, le=MAX_ACK_TIMEOUT_MS, description="ask for acknowledgements, and wait so long for them")
+            int,
+            Field(
+                strict=True,
+                ge=1,
+                le=MAX_ACK_TIMEOUT_MS,
+                description="ask for acknowledgements, and wait so long for them",
+            ),
         ]
         | None
     ) = None
@@ -128,7 +134,7 @@ class Connections(BaseModel):
 NodeName = Annotated[str, Field(min_length=1, max_length=100)]
 """What an emitter is called, as `welcome.node` says it."""
 
-Target = Annotated[int, Field(ge=0, le=1_000_000)]
+Target = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 """How many clients are to be left: no emitter ever has more than the most that can be said here."""
 
 

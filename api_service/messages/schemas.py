@@ -49,7 +49,13 @@ class Message(BaseModel):
     to: Annotated[list[Recipient], Field(min_length=1, max_length=MAX_TO, examples=[["device:42", "topic:products"]])]
     ack_timeout_ms: (
         Annotated[
-            int, Field(ge=1, le=MAX_ACK_TIMEOUT_MS, description="ask for acknowledgements, and wait so long for them")
+            int,
+            Field(
+                strict=True,
+                ge=1,
+                le=MAX_ACK_TIMEOUT_MS,
+                description="ask for acknowledgements, and wait so long for them",
+            ),
         ]
         | None
     ) = None

@@ -85,7 +85,7 @@ async def test_a_device_is_told_and_answers(emitter: Emitter) -> None:
         *[({"to": [name]}, "to.0") for name in ("x", "*", "user:", "user:a b", "topic:*", "topic:user:ann", "room:x")],
         ({"to": ["user:" + "x" * 101]}, "to.0"),
         *[({"event": event}, "event") for event in ("", "x" * 101, *sorted(RESERVED_EVENTS))],
-        *[({"ack_timeout_ms": value}, "ack_timeout_ms") for value in (0, 60_001)],
+        *[({"ack_timeout_ms": value}, "ack_timeout_ms") for value in (0, 60_001, True)],
         ({"more": 1}, "more"),
     ],
 )
