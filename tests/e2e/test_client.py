@@ -21,6 +21,7 @@ from tests.e2e.shop import serving
 from tests.e2e.visit import PATIENCE_S
 from tests.events import EPOCH, event, live
 from tests.integration.emitter import Emitter
+from tests.tokens import JWT_SECRET, token
 from tests.tools import require
 from tests.waiting import eventually
 
@@ -41,6 +42,23 @@ LISTEN = """async (origin) => {
   window.bePatient = () => connection.socket.io.reconnectionDelay(600_000).reconnectionDelayMax(600_000);
 }"""
 
+# A token that is refused, and then one that takes its time; and a storage in which there is no room.
+RENEW = """async ([origin, bad, good]) => {
+  Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+  const { connect } = await import(`${origin}/websocket-service/client.js`);
+  window.told = [];
+  const token = () => told.length === 0
+    ? (told.push("old"), bad)
+    : (told.push("asked"), new Promise((resolve) => { window.give = () => resolve(good); }));
+  connect({
+    origin,
+    token,
+    onEvent: ({ meta }) => told.push(meta.seq),
+    onGap: ({ reason }) => told.push(reason),
+    onState: ({ name }) => told.push(name),
+  });
+}"""
+
 
 def example(language: str, origin: str) -> str:
     """Return the README's example in a language, for an origin."""
@@ -50,11 +68,11 @@ def example(language: str, origin: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def site(*, is_named: bool = True) -> AsyncIterator[tuple[str, Emitter]]:
+async def site(*, is_named: bool = True, **fields: Any) -> AsyncIterator[tuple[str, Emitter]]:
     """Serve the README's page; its origin, and an emitter of another origin, which names it or does not."""
     listener = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with Emitter.running(allowed_origins=[origin] if is_named else []) as emitter:
+    async with Emitter.running(allowed_origins=[origin] if is_named else [], **fields) as emitter:
         await emitter.open()
         app = FastAPI()
         # A browser that is told of no icon asks for one.
@@ -129,6 +147,24 @@ async def test_it_comes_back_with_the_network(browser: Browser) -> None:
         await emitter.post(live(1, 1))
         await page.context.set_offline(False)
         await told(page, ["live", "new", "reconnecting", "reconnecting", "live", 1])
+
+
+async def test_the_network_that_comes_back_does_not_cost_the_new_token(browser: Browser) -> None:
+    """The old one is not shown a second time meanwhile, which would be the end; nor is a full storage one."""
+    async with site(auth="jwt", jwt_secret=JWT_SECRET) as (origin, emitter), await browser.new_page() as page:
+        await page.goto(f"{origin}/empty")
+        await page.evaluate(RENEW, [f"http://{emitter.address}", "nonsense", token("ann")])
+        await told(page, ["old", "asked"])
+        await page.evaluate("() => void dispatchEvent(new Event('online'))")
+        # As long as a handshake would take.
+        for _ in range(5):
+            await page.evaluate(
+                "(origin) => fetch(`${origin}/websocket-service/client.js`)", f"http://{emitter.address}"
+            )
+        await page.evaluate("give()")
+        await told(page, ["old", "asked", "live", "new"])
+        await emitter.post(live(1, 1))
+        await told(page, ["old", "asked", "live", "new", 1])
 
 
 async def test_a_page_of_another_origin_cannot_import_it(browser: Browser) -> None:
