@@ -19,6 +19,10 @@ MAX_BATCH_BYTES = 1024 * 1024
 
 MAX_TO = 1_000
 MAX_ACK_TIMEOUT_MS = 60_000
+AckTimeoutMs = Annotated[
+    int,
+    Field(strict=True, ge=1, le=MAX_ACK_TIMEOUT_MS, description="ask for acknowledgements, and wait so long for them"),
+]
 
 
 class Batch(BaseModel):
@@ -53,18 +57,7 @@ class Message(BaseModel):
     event: PushedEventName
     payload: JsonValue = None
     to: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MAX_TO)] | None = None
-    ack_timeout_ms: (
-        Annotated[
-            int,
-            Field(
-                strict=True,
-                ge=1,
-                le=MAX_ACK_TIMEOUT_MS,
-                description="ask for acknowledgements, and wait so long for them",
-            ),
-        ]
-        | None
-    ) = None
+    ack_timeout_ms: AckTimeoutMs | None = None
 
 
 class Recipient(BaseModel):

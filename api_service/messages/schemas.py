@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticSerializationError, to_json
 
-from shared.emitter_api import MAX_ACK_TIMEOUT_MS, MAX_TO
+from shared.emitter_api import MAX_TO, AckTimeoutMs
 from shared.rooms import EventName, check_subject, is_private
 
 _TOPIC = re.compile(r"[a-z][a-z0-9-]*(:[A-Za-z0-9_.@:-]+)?", re.ASCII)
@@ -47,18 +47,7 @@ class Message(BaseModel):
     event: EventName
     payload: Annotated[JsonValue, AfterValidator(_check_payload)] = None
     to: Annotated[list[Recipient], Field(min_length=1, max_length=MAX_TO, examples=[["device:42", "topic:products"]])]
-    ack_timeout_ms: (
-        Annotated[
-            int,
-            Field(
-                strict=True,
-                ge=1,
-                le=MAX_ACK_TIMEOUT_MS,
-                description="ask for acknowledgements, and wait so long for them",
-            ),
-        ]
-        | None
-    ) = None
+    ack_timeout_ms: AckTimeoutMs | None = None
 
 
 def room_of(recipient: str) -> str:
