@@ -45,21 +45,11 @@ async def readyz(request: Request, response: Response) -> Readiness:
     """Say whether MongoDB answers: 200 or 503."""
     database: Database = request.app.state.database
     try:
-        return await _readiness(database)
+        progress = await read_progress(database)
     except DatabaseUnavailable:
         response.status_code = 503
         return Readiness(status="unavailable")
-
-
-async def _readiness(database: Database) -> Readiness:
-    leader, end, backlog = await read_progress(database)
-    return Readiness(
-        status="ready",
-        leader=leader,
-        log_end=end,
-        undelivered_events=backlog and backlog.events,
-        undelivered_age_s=backlog and backlog.age_s,
-    )
+    return Readiness(status="ready", **progress._asdict())
 
 
 @router.get("/metrics", response_class=Response)

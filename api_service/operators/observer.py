@@ -39,13 +39,8 @@ async def _unless_away(seen: Awaitable[T]) -> tuple[T | None, str | None]:
 
 async def _feed(database: Database) -> FeedState:
     async with database.deadline(_DATABASE_WITHIN_S):
-        leader, log_end, backlog = await read_progress(database)
-    return FeedState(
-        leader=leader,
-        log_end=log_end,
-        undelivered_events=backlog and backlog.events,
-        undelivered_age_s=backlog and backlog.age_s,
-    )
+        progress = await read_progress(database)
+    return FeedState(**progress._asdict())
 
 
 async def _cluster(emitters: Emitters) -> EmittersState:

@@ -5,15 +5,16 @@ from typing import NamedTuple
 from api_service.database import Database
 from api_service.feed.event_log import EventLog
 from api_service.feed.lease import read_leadership
-from api_service.relay.backlog import Backlog, measure_backlog
+from api_service.relay.backlog import measure_backlog
 
 
 class Progress(NamedTuple):
-    """`log_end` is the number of the newest event. `backlog` is None where no leader has seen the emitter take any."""
+    """`log_end` is the number of the newest event. What is undelivered is None where no leader has seen any taken."""
 
     leader: str | None
     log_end: int
-    backlog: Backlog | None
+    undelivered_events: int | None = None
+    undelivered_age_s: float | None = None
 
 
 async def read_progress(database: Database) -> Progress:
@@ -21,4 +22,7 @@ async def read_progress(database: Database) -> Progress:
     log = EventLog(database)
     _, leader, relayed = await read_leadership(database)
     end, _ = await log.end()
-    return Progress(leader, end, None if relayed is None else await measure_backlog(log, relayed, end))
+    if relayed is None:
+        return Progress(leader, end)
+    backlog = await measure_backlog(log, relayed, end)
+    return Progress(leader, end, backlog.events, backlog.age_s)

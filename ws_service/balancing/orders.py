@@ -9,7 +9,7 @@ from shared.serving.http.errors import Invalid, Unavailable
 from ws_service.balancing.balancer import Balancer
 from ws_service.cluster.letters import Letter
 from ws_service.cluster.node import Node
-from ws_service.cluster.peers import Peers
+from ws_service.cluster.peers import Peers, given
 
 _DRAIN, _REBALANCE = "drain", "rebalance"
 _WITHIN_S = 2.0
@@ -47,10 +47,10 @@ class Orders:
         raise Invalid(f"node: {message}", [FieldError("node", message)])
 
     def _hear_drain(self, letter: Letter) -> Awaitable[Any]:
-        return _given(self._drain() if self._is_for_us(letter) else None)
+        return given(_as_json(self._drain()) if self._is_for_us(letter) else None)
 
     def _hear_rebalance(self, letter: Letter) -> Awaitable[Any]:
-        return _given(self._rebalance(letter.head["target"]) if self._is_for_us(letter) else None)
+        return given(_as_json(self._rebalance(letter.head["target"])) if self._is_for_us(letter) else None)
 
     def _is_for_us(self, letter: Letter) -> bool:
         return bool(letter.head["node"] == self._node.name)
@@ -66,5 +66,5 @@ class Orders:
         return Shedding(state=self._node.state, connections=self._node.connections, shedding=shedding)
 
 
-async def _given(answer: Shedding | None) -> Any:
-    return answer and answer.model_dump(mode="json")
+def _as_json(begun: Shedding) -> Any:
+    return begun.model_dump(mode="json")

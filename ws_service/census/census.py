@@ -7,7 +7,7 @@ from typing import Any
 from shared.emitter_api import Connections, NodeCount, Socket
 from ws_service.cluster.letters import Letter
 from ws_service.cluster.node import Node
-from ws_service.cluster.peers import Peers
+from ws_service.cluster.peers import Peers, given
 from ws_service.ingest.subscriptions import Subscriptions
 
 _CENSUS = "census"
@@ -56,15 +56,11 @@ class Census:
             topics=_largest(self._subscriptions.sizes()) if letter.head.get("topics", True) else {},
             where={name: self._named(name) for name in letter.head["names"]},
         )
-        return _given(counted.model_dump(mode="json"))
+        return given(counted.model_dump(mode="json"))
 
     def _named(self, name: str) -> list[Socket]:
         members = [subscription.member for subscription in self._subscriptions.named(name)]
         return [Socket(node=self._node.name, sid=member.sid, user=member.user) for member in members[:MOST_SOCKETS]]
-
-
-async def _given(answer: Any) -> Any:
-    return answer
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
