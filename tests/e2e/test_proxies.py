@@ -157,10 +157,17 @@ async def test_a_session_stays_where_it_was_opened(proxied: System) -> None:
 async def test_a_handshake_is_balanced_anew(proxied: System) -> None:
     """A client that comes back with a cookie is not led back by it: it was shed, or its emitter ends."""
     first = await Session.open(proxied.url)
-    again = [await Session.open(proxied.url, Cookie=first.emitter) for _ in range(9)]
-    assert len({session.emitter for session in again}) == len(EMITTERS)
-    for session in (first, *again):
+    reached = {first.emitter}
+
+    async def everywhere() -> bool:
+        # Traefik takes the emitter with fewer requests of two that it draws: any number of handshakes may miss one.
+        session = await Session.open(proxied.url, Cookie=first.emitter)
         assert await session.close() == HTTPStatus.OK
+        reached.add(session.emitter)
+        return len(reached) == len(EMITTERS)
+
+    await eventually(everywhere, message="each emitter is reached with the cookie of one")
+    assert await first.close() == HTTPStatus.OK
 
 
 async def test_a_cookie_that_was_made_up_leads_nowhere_else(proxied: System, name: str) -> None:
