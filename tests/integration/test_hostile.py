@@ -200,9 +200,12 @@ async def test_who_sends_no_request_is_dropped() -> None:
             opened = [await asyncio.open_connection(host, int(port)) for _ in range(200)]
             for number, (_, writer) in enumerate(opened):
                 writer.write(
-                    [b"", b"GET / HT", UPGRADE[:80].encode(), b"POST /emit HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"][
-                        number % 4
-                    ]
+                    [
+                        b"",
+                        b"GET / HT",
+                        UPGRADE[:80].encode(),
+                        b"POST /emit HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+                    ][number % 4]
                 )
             async with asyncio.timeout(30):
                 for reader, writer in opened:

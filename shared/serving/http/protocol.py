@@ -21,6 +21,7 @@ MAX_HEADERS = 100
 MAX_UNWANTED_BYTES = 16 * 1024 * 1024
 
 _NO_REQUEST = Refusal(HTTPStatus.BAD_REQUEST, "this is not a request that HTTP allows")
+_NO_ONE_HOST = Refusal(HTTPStatus.BAD_REQUEST, "a request has one Host header field")
 _URL_TOO_LONG = Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, f"a URL has at most {MAX_URL_BYTES} bytes")
 _HEAD_TOO_LARGE = Refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -124,6 +125,8 @@ class HttpProtocol(HttpToolsProtocol):
         if too_large := self._too_large():
             metrics.limited.labels("head").inc()
             self.refusal = too_large
+        elif not self._names_one_host():
+            self.refusal = _NO_ONE_HOST
         if self.refusal is not None:
             self.app = self.refusal
         before = self.cycle
@@ -203,6 +206,11 @@ class HttpProtocol(HttpToolsProtocol):
             return _URL_TOO_LONG
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         return _HEAD_TOO_LARGE if len(self.headers) > MAX_HEADERS or size > MAX_HEAD_BYTES else None
+
+    def _names_one_host(self) -> bool:
+        """Tell it (RFC 9112, section 3.2). Of two, a proxy could have gone by one, and what guards us by the other."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        return hosts == 1 or (hosts == 0 and self.parser.get_http_version() == "1.0")
 
     def _wait_if_idle(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
