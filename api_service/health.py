@@ -1,14 +1,15 @@
 """Probes and metrics. Liveness asks nobody; readiness asks MongoDB and not the emitter, which no request needs."""
 
-from typing import Annotated
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from api_service.database import Database
 from api_service.errors import DatabaseUnavailable
-from api_service.relay.progress import read_progress
+from api_service.relay.progress import Progress, read_progress
 
 
 class Liveness(BaseModel):
@@ -17,18 +18,16 @@ class Liveness(BaseModel):
     status: str = "alive"
 
 
-class Readiness(BaseModel):
-    """Whether requests can be served, and what the feed is doing."""
+class Ready(Progress):
+    """Requests can be served, and this is what the feed is doing."""
 
-    status: str
-    leader: Annotated[str | None, Field(description="the replica that numbers and relays now")] = None
-    log_end: Annotated[int | None, Field(description="the number of the newest event")] = None
-    undelivered_events: Annotated[
-        int | None, Field(description="how many of them a leader has not yet seen the emitter take; at most 1 s old")
-    ] = None
-    undelivered_age_s: Annotated[
-        float | None, Field(description="how long ago, in seconds, the oldest of those was committed")
-    ] = None
+    status: Literal["ready"] = "ready"
+
+
+class Unready(BaseModel):
+    """MongoDB does not answer."""
+
+    status: Literal["unavailable"] = "unavailable"
 
 
 router = APIRouter(tags=["operations"])
@@ -40,16 +39,15 @@ async def livez() -> Liveness:
     return Liveness()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(request: Request, response: Response) -> Readiness:
+@router.get("/readyz", response_model=Ready, responses={503: {"model": Unready}})
+async def readyz(request: Request) -> Ready | JSONResponse:
     """Say whether MongoDB answers: 200 or 503."""
     database: Database = request.app.state.database
     try:
         progress = await read_progress(database)
     except DatabaseUnavailable:
-        response.status_code = 503
-        return Readiness(status="unavailable")
-    return Readiness(status="ready", **progress._asdict())
+        return JSONResponse(Unready().model_dump(), 503)
+    return Ready(**progress.model_dump())
 
 
 @router.get("/metrics", response_class=Response)

@@ -114,7 +114,7 @@ class System:
 
         async def leader() -> str | None:
             healths = [(await self.http.get(f"{url}/readyz")).json() for url in urls]
-            return next((health["leader"] for health in healths if health["leader"]), None)
+            return next((health["leader"] for health in healths if health.get("leader")), None)
 
         return await eventually(leader, message="a replica holds the lease")
 

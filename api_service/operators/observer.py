@@ -7,8 +7,8 @@ from typing import TypeVar
 from api_service.database import Database
 from api_service.emitters import Emitters
 from api_service.errors import EmitterDown
-from api_service.operators.schemas import EmittersState, EmitterState, FeedState, SystemState
-from api_service.relay.progress import read_progress
+from api_service.operators.schemas import EmittersState, EmitterState, SystemState
+from api_service.relay.progress import Progress, read_progress
 from shared.emitter_api import CONNECTIONS_PATH, Connections
 from shared.serving.http.errors import HttpError
 
@@ -37,10 +37,9 @@ async def _unless_away(seen: Awaitable[T]) -> tuple[T | None, str | None]:
         return None, error.detail
 
 
-async def _feed(database: Database) -> FeedState:
+async def _feed(database: Database) -> Progress:
     async with database.deadline(_DATABASE_WITHIN_S):
-        progress = await read_progress(database)
-    return FeedState(**progress._asdict())
+        return await read_progress(database)
 
 
 async def _cluster(emitters: Emitters) -> EmittersState:

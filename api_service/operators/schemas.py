@@ -4,20 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api_service.relay.progress import Progress
 from shared.emitter_api import NodeName, State, Target
-
-
-class FeedState(BaseModel):
-    """The way of the events to the emitters."""
-
-    leader: Annotated[str | None, Field(description="the replica that numbers and relays now")]
-    log_end: Annotated[int, Field(description="the number of the newest event")]
-    undelivered_events: Annotated[
-        int | None, Field(description="how many of them a leader has not yet seen the emitter take; at most 1 s old")
-    ]
-    undelivered_age_s: Annotated[
-        float | None, Field(description="how long ago, in seconds, the oldest of those was committed")
-    ]
 
 
 class EmitterState(BaseModel):
@@ -39,7 +27,7 @@ class EmittersState(BaseModel):
 class SystemState(BaseModel):
     """All that there is to be seen. What does not answer is null, and `..._away` says why."""
 
-    feed: FeedState | None
+    feed: Progress | None
     feed_away: str | None
     cluster: EmittersState | None
     cluster_away: str | None
