@@ -53,7 +53,7 @@ async def _caller(request: Request) -> str:
 
 
 Caller = Annotated[str, Depends(_caller)]
-"""Whose idempotency keys they are."""
+"""Whose idempotency keys, or waiting messages, they are."""
 
 
 async def _admit(request: Request, scope: str) -> Identity:

@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from api_service.callers import guarded_router
+from api_service.callers import Caller, guarded_router
 from api_service.messages.messenger import Messenger
 from api_service.messages.schemas import Message
 from shared.emitter_api import Reached
@@ -21,6 +21,6 @@ async def _messenger(request: Request) -> Messenger:
 
 
 @router.post("", response_model_exclude_defaults=True, responses={415: {}})
-async def send(message: Message, messenger: Annotated[Messenger, Depends(_messenger)]) -> Reached:
+async def send(message: Message, caller: Caller, messenger: Annotated[Messenger, Depends(_messenger)]) -> Reached:
     """Send a message to users, devices or topics; with `ack_timeout_ms`, say who acknowledged it, and with what."""
-    return await messenger.send(message)
+    return await messenger.send(message, caller)

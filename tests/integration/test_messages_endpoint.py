@@ -1,5 +1,6 @@
 """`POST /messages` on the product API, with real emitters behind it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api_service.emitters import Emitters
+from api_service.messages import messenger
 from api_service.messages.endpoints import router
 from api_service.messages.messenger import Messenger
 from api_service.relay.emitter_client import EmitterClient, EmitterUnavailable
@@ -19,16 +21,17 @@ from shared.rooms import RESERVED_EVENTS
 from shared.serving.http.errors import add_error_handlers
 from shared.serving.tokens import tokens_of
 from tests.integration.emitter import SECRET, Emitter
+from tests.limits import limited
 from tests.listening import Listener
 from tests.tokens import JWT_SECRET, token
 
 NOBODY = "http://127.0.0.1:9"
 
 
-def application(*emitters: str, secret: str = SECRET) -> FastAPI:
+def application(*emitters: str, **fields: Any) -> FastAPI:
     """The endpoint alone, which needs no database."""
     app = FastAPI()
-    app.state.settings = settings_of(*emitters, secret=secret)
+    app.state.settings = settings_of(*emitters, **fields)
     app.state.tokens = tokens_of(app.state.settings)
     app.state.writes = Writes(app.state.settings)
     app.include_router(router)
@@ -37,8 +40,8 @@ def application(*emitters: str, secret: str = SECRET) -> FastAPI:
 
 
 @asynccontextmanager
-async def api(*emitters: str, secret: str = SECRET) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(*emitters, secret=secret)
+async def api(*emitters: str, **fields: Any) -> AsyncIterator[httpx.AsyncClient]:
+    app = application(*emitters, **fields)
     async with (
         Emitters.connect(app.state.settings) as reached,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", timeout=30) as client,
@@ -47,8 +50,8 @@ async def api(*emitters: str, secret: str = SECRET) -> AsyncIterator[httpx.Async
         yield client
 
 
-def settings_of(*emitters: str, secret: str = SECRET) -> Settings:
-    return Settings(auth="off", emitter_secret=SecretStr(secret), emitter_url=",".join(emitters))
+def settings_of(*emitters: str, **fields: Any) -> Settings:
+    return Settings(**{"auth": "off", "emitter_secret": SecretStr(SECRET), **fields}, emitter_url=",".join(emitters))
 
 
 @pytest.fixture
@@ -115,6 +118,38 @@ async def test_half_a_character_is_no_text(event: str, payload: str, field: str)
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+async def test_one_caller_has_so_many_messages_waiting(emitter: Emitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more is 429, until one of them is answered; what waits for nobody is sent, and so is what others send."""
+    monkeypatch.setattr(messenger, "MAX_WAITING_EACH", 2)
+    before = limited("caller_acknowledgements")
+    asks, tells = message(to=["topic:products"], ack_timeout_ms=60_000), message(to=["topic:products"])
+    ann, bob = ({"Authorization": f"Bearer {token(name, scope='messages:send')}"} for name in ("ann", "bob"))
+    tokens = {"auth": "jwt", "jwt_secret": SecretStr(JWT_SECRET)}
+    async with (
+        api(f"http://{emitter.address}", **tokens) as http,
+        emitter.client() as client,
+        asyncio.TaskGroup() as group,
+    ):
+        await client.welcome()
+        waiting = [group.create_task(http.post("/messages", json=asks, headers=ann)) for _ in range(2)]
+        numbers = [(await client.asked())[0] for _ in waiting]
+        refused = await http.post("/messages", json=asks, headers=ann)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        assert limited("caller_acknowledgements") == before + 1
+        assert (await http.post("/messages", json=tells, headers=ann)).json()["reached"] == 1
+        assert (await client.event())[0] == "picture"
+        waiting.append(group.create_task(http.post("/messages", json=asks, headers=bob)))
+        numbers.append((await client.asked())[0])
+        await client.acknowledge(numbers.pop())
+        assert (await waiting.pop()).status_code == 200
+        await client.acknowledge(numbers.pop())
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        waiting.append(group.create_task(http.post("/messages", json=asks, headers=ann)))
+        numbers.append((await client.asked())[0])
+        for number in numbers:
+            await client.acknowledge(number)
+
+
 async def test_without_an_emitter_it_is_to_be_tried_again() -> None:
     """503 with Retry-After, and the word that nothing was done."""
     async with api(NOBODY, NOBODY) as http:
@@ -141,7 +176,7 @@ async def test_the_relay_turns_to_the_next_emitter(emitter: Emitter) -> None:
 
 async def test_a_wrong_secret_is_no_fault_of_the_caller(emitter: Emitter) -> None:
     """The caller is not told that it is unauthorized: it does not know that secret."""
-    async with api(f"http://{emitter.address}", secret="x" * 16) as http:
+    async with api(f"http://{emitter.address}", emitter_secret=SecretStr("x" * 16)) as http:
         answer = await http.post("/messages", json=message())
     assert answer.status_code == 503
     assert "STORECAST_EMITTER_SECRET" in answer.json()["detail"]
