@@ -11,7 +11,7 @@ import { Inset } from "./inset.js";
 export class Deletion {
   #writer;
   #onDone;
-  #inset = new Inset("deleting", ".delete");
+  #inset = new Inset("deleting");
 
   /**
    * @param {Writer} writer
@@ -28,7 +28,7 @@ export class Deletion {
    */
   ask(card, product) {
     const question = clone(template("#deletion"));
-    const close = this.#inset.open(card, question);
+    const close = this.#inset.open(card, question, ".delete");
     find(question, ".yes").addEventListener("click", () => this.#delete(product, find(question, ".message"), close));
     find(question, ".no").addEventListener("click", close);
     find(question, ".no").focus();

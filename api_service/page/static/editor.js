@@ -22,7 +22,7 @@ const GONE = "Somebody has deleted it meanwhile.";
 export class Editor {
   #writer;
   #onDone;
-  #inset = new Inset("editing", ".edit");
+  #inset = new Inset("editing");
 
   /**
    * @param {Writer} writer
@@ -55,7 +55,7 @@ export class Editor {
     const form = new ProductForm(element, template("#fields"), WORDS, save);
     form.fill(typedOf(product));
     const before = form.typed;
-    const close = this.#inset.open(card, element);
+    const close = this.#inset.open(card, element, ".edit");
     find(element, ".cancel").addEventListener("click", close);
     form.focus();
   }

@@ -3,29 +3,25 @@ import { find } from "./dom.js";
 /** What is opened in a card: one at a time, and Escape closes it. */
 export class Inset {
   #state;
-  #opener;
-  /** @type {{card: HTMLElement, element: HTMLElement} | null} */
+  /** @type {{card: HTMLElement, element: HTMLElement, opener: HTMLElement} | null} */
   #opened = null;
 
-  /**
-   * @param {string} state the class that the card has meanwhile
-   * @param {string} opener the card's button that has the focus again afterwards
-   */
-  constructor(state, opener) {
+  /** @param {string} state the class that the card has meanwhile */
+  constructor(state) {
     this.#state = state;
-    this.#opener = opener;
   }
 
   /**
    * @param {HTMLElement} card
    * @param {HTMLElement} element
+   * @param {string} opener the card's button that has the focus again afterwards
    * @returns {() => void} closes it, and nothing that was opened since
    */
-  open(card, element) {
-    this.#close();
-    const opened = { card, element };
+  open(card, element, opener) {
+    this.close();
+    const opened = { card, element, opener: find(card, opener) };
     const close = () => {
-      if (this.#opened === opened) this.#close();
+      if (this.#opened === opened) this.close();
     };
     this.#opened = opened;
     element.addEventListener("keydown", ({ key }) => {
@@ -36,13 +32,14 @@ export class Inset {
     return close;
   }
 
-  #close() {
+  close() {
     if (!this.#opened) return;
-    const { card, element } = this.#opened;
+    const { card, element, opener } = this.#opened;
     this.#opened = null;
-    const hadFocus = card.contains(document.activeElement);
+    const hadFocus = element.contains(document.activeElement);
     element.remove();
     card.classList.remove(this.#state);
-    if (hadFocus) find(card, this.#opener).focus();
+    // Of an emitter that drains meanwhile nothing more can be asked: its buttons are gone.
+    if (hadFocus) (opener.getClientRects().length ? opener : card).focus();
   }
 }

@@ -12,15 +12,15 @@
 import { Problem } from "./calls.js";
 import { clone, find, say, template } from "./dom.js";
 import { drainWarning, evenTarget, rebalanceWarning } from "./handover.js";
+import { Inset } from "./inset.js";
 
 export class Orders {
   #api;
   #emitters;
   #told;
-  /** @type {EmitterCard | null} */
-  #card = null;
-  /** @type {HTMLElement | null} */
-  #opener = null;
+  #inset = new Inset("asking");
+  /** @type {{card: EmitterCard, question: HTMLElement} | null} what was asked last */
+  #asked = null;
   #isBusy = false;
 
   /**
@@ -36,8 +36,7 @@ export class Orders {
 
   /** @param {EmitterCard} card */
   askToDrain(card) {
-    const question = this.#open(card, "#drain-question", ".drain", `Drain ${card.node}`);
-    this.#onSubmit(question, async () => {
+    const question = this.#ask(card, ".drain", `Drain ${card.node}`, async () => {
       const { connections } = await this.#api.drain(card.node);
       return `${card.node} drains: ${clients(connections)} to be sent away`;
     });
@@ -46,86 +45,61 @@ export class Orders {
 
   /** @param {EmitterCard} card */
   askToRebalance(card) {
-    const question = this.#open(card, "#rebalance-question", ".rebalance", `Rebalance ${card.node}`);
-    const target = /** @type {HTMLInputElement} */ (find(question, "input"));
-    target.value = String(evenTarget(this.#emitters()));
-    this.#onSubmit(question, async () => {
+    const question = this.#ask(card, ".rebalance", `Rebalance ${card.node}`, async () => {
       const { shedding } = await this.#api.rebalance(card.node, target.valueAsNumber);
       return `${card.node} sends ${clients(shedding)} away`;
     });
+    const target = /** @type {HTMLInputElement} */ (find(question, "input"));
+    target.value = String(evenTarget(this.#emitters()));
     target.select();
   }
 
   /** Say what is true by now, while the operator thinks. */
   update() {
-    const emitter = this.#card?.emitter;
-    if (this.#card && !this.#card.element.isConnected) this.#card = null;
-    if (!this.#card || !emitter) return;
-    const warning = this.#question?.matches(".draining") ? drainWarning : rebalanceWarning;
-    say(find(this.#card.element, ".question p"), warning(emitter, this.#emitters()));
+    if (!this.#asked?.question.isConnected) return;
+    const { card, question } = this.#asked;
+    const warning = question.matches(".draining") ? drainWarning : rebalanceWarning;
+    if (card.emitter) say(find(question, "p"), warning(card.emitter, this.#emitters()));
   }
 
   close() {
-    const [card, question, opener] = [this.#card, this.#question, this.#opener];
-    this.#card = this.#opener = null;
-    if (!card || !question) return;
-    const hadFocus = question.contains(document.activeElement);
-    question.remove();
-    card.element.classList.remove("asking");
-    // Of an emitter that drains meanwhile nothing more can be asked.
-    if (hadFocus) (opener?.getClientRects().length ? opener : card.element).focus();
-  }
-
-  /** @returns {HTMLElement | null} */
-  get #question() {
-    return this.#card?.element.querySelector(".question") ?? null;
+    this.#inset.close();
   }
 
   /**
    * @param {EmitterCard} card
-   * @param {string} name of the template
-   * @param {string} opener
+   * @param {string} opener the button, and with it the question that its name has a template for
    * @param {string} label
+   * @param {() => Promise<string>} send resolves with what to say
+   * @returns {HTMLElement} the question
    */
-  #open(card, name, opener, label) {
-    this.close();
-    this.#card = card;
-    this.#opener = find(card.element, opener);
-    const question = clone(template(name));
+  #ask(card, opener, label, send) {
+    const question = clone(template(`#${opener.slice(1)}-question`));
     question.setAttribute("aria-label", label);
-    find(question, ".no").addEventListener("click", () => this.close());
-    question.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") this.close();
+    const close = this.#inset.open(card.element, question, opener);
+    find(question, ".no").addEventListener("click", close);
+    question.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#send(question, send, close);
     });
-    card.element.classList.add("asking");
-    card.element.append(question);
+    this.#asked = { card, question };
     this.update();
     return question;
   }
 
   /**
    * @param {HTMLElement} question
-   * @param {() => Promise<string>} send resolves with what to say
-   */
-  #onSubmit(question, send) {
-    question.addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.#send(question, send);
-    });
-  }
-
-  /**
-   * @param {HTMLElement} question
    * @param {() => Promise<string>} send
+   * @param {() => void} close
    */
-  async #send(question, send) {
+  async #send(question, send, close) {
     if (this.#isBusy) return;
     this.#setBusy(question, true);
     const message = find(question, ".message");
     message.textContent = "";
     try {
       const said = await send();
-      if (this.#question === question) this.close();
+      close();
       this.#told.onDone(said);
     } catch (error) {
       message.textContent = error instanceof Problem ? `Not done: ${error.message}.` : "No answer: it may be done, or not.";
