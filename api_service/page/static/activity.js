@@ -102,7 +102,7 @@ function noteLine(text) {
   return line;
 }
 
-/** @param {Change} change */
+/** @param {{event: Change["event"], product: Change["product"]}} change */
 function keyOf({ event, product: { id, version } }) {
   // Which version was deleted is not told by the answer.
   return event === "product_deleted" ? `${event} ${id}` : `${event} ${id} ${version}`;

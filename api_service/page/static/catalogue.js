@@ -3,7 +3,10 @@
  *
  * @typedef {import("./api.js").Product} Product
  * @typedef {{product: Product, fresh: boolean}} Entry `fresh` = first heard of by an event, not by a list
- * @typedef {{event: string, product: Product}} Change
+ * @typedef {{event: "new_product" | "product_updated", product: Product}} Kept
+ * @typedef {{event: "product_deleted", product: Pick<Product, "id"> & Partial<Product>}} Gone MongoDB may have kept
+ *   nothing of it but the id
+ * @typedef {Kept | Gone} Change
  */
 import { Filter } from "./filter.js";
 

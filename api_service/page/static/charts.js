@@ -98,7 +98,7 @@ function sizeOf({ clientWidth: width, clientHeight: height }) {
 
 /** @param {() => string} color */
 function bars(color) {
-  return { fill: color, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.7, 8], radius: 0.3 }) };
+  return { fill: color, width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.7, 8], radius: 0.3 }) };
 }
 
 /** @param {() => string} color */

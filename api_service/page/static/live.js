@@ -2,14 +2,14 @@
  * What the emitter says, through the client module.
  *
  * @typedef {import("./api.js").Config} Config
- * @typedef {import("./api.js").Product} Product
- * @typedef {import("../../../shared/browser/client/index.js").Connection} Connection
- * @typedef {import("../../../shared/browser/client/index.js").Heard} Told
- * @typedef {import("../../../shared/browser/client/index.js").State} State
+ * @typedef {import("./catalogue.js").Change} Change
+ * @typedef {import("./client/client.js").Connection} Connection
+ * @typedef {import("./client/client.js").Heard} Told
+ * @typedef {import("./client/client.js").State} State
  * @typedef {"connecting" | "live" | "reconnecting" | "offline" | "away"} ConnectionState `offline` = this
  *   device has no network; `away` = not wanted
  * @typedef {{node: string, recovered: boolean, replayed: number}} Welcome
- * @typedef {{event: string, product: Product, seq: number, time: string, node: string, latencyMs: number | null}} Heard
+ * @typedef {Change & {seq: number, time: string, node: string, latencyMs: number | null}} Heard
  *   `node` = by which emitter; `latencyMs` null = it was missed and caught up with, or it cannot be told
  * @typedef {{guest: string, node: string}} Place what we are called without a name, and on which emitter we are
  * @typedef {{status: number, detail: string}} Refusal 401 = of a bad token, or of none; 403 = of one that lacks a scope
@@ -181,9 +181,10 @@ export class Live {
   #hear({ event, payload, meta, offset }) {
     // Without an offset somebody has pushed it: it is no change of the catalogue, and may hold anything.
     if (EVENTS.has(event) && offset) {
+      const change = /** @type {Change} */ ({ event, product: payload });
       const { seq, time } = meta;
       const latencyMs = seq > this.#caughtUpAt ? latencyOf(time, Date.now()) : null;
-      this.#listener.onHeard({ event, product: payload, seq, time, latencyMs, node: this.#node });
+      this.#listener.onHeard({ ...change, seq, time, latencyMs, node: this.#node });
     } else if (event === SAID) {
       const said = readSaid(payload, meta, this.#connection?.id);
       if (said) this.#listener.onSaid(said);

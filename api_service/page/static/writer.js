@@ -49,7 +49,7 @@ export class Writer {
 
   /** @param {Product} product */
   async remove(product) {
-    const gone = { event: "product_deleted", product };
+    const gone = { event: /** @type {const} */ ("product_deleted"), product };
     try {
       this.#told.onDone(gone, await this.#refusable(() => this.#api.remove(product.id)));
     } catch (error) {
@@ -71,7 +71,7 @@ export class Writer {
   }
 
   /**
-   * @param {string} event that tells of it
+   * @param {import("./catalogue.js").Kept["event"]} event that tells of it
    * @param {() => Promise<import("./api.js").Written>} write
    */
   async #put(event, write) {
