@@ -7,6 +7,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.faults import FAULTS
 from tests.model.machine import Storecast
 
+# To trace each line would cost a search half of its time; other tests come by all of them.
+pytestmark = pytest.mark.no_cover
+
 SEARCH = settings(
     max_examples=2000,
     stateful_step_count=40,

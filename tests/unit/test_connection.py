@@ -293,6 +293,7 @@ def _size_of_a_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("_size_of_a_batch")
+@pytest.mark.no_cover  # tracing each line takes as long again
 @pytest.mark.parametrize("room", [ROOM, ROOM_BY_A_WRITE])
 def test_nothing_can_come_between_a_replay_and_what_is_live(room: list[str]) -> None:
     """Events come while a client reads what it missed, and its transport is full for a while: each once, in order."""
@@ -311,6 +312,7 @@ def test_nothing_can_come_between_a_replay_and_what_is_live(room: list[str]) -> 
 
 
 @pytest.mark.usefixtures("_size_of_a_batch")
+@pytest.mark.no_cover  # tracing each line takes as long again
 def test_nothing_can_come_between_being_full_and_what_is_live() -> None:
     """A live client's transport is full twice while events come, at any moment of it: each once, in order."""
 
@@ -327,6 +329,7 @@ def test_nothing_can_come_between_being_full_and_what_is_live() -> None:
 
 
 @pytest.mark.usefixtures("_size_of_a_batch")
+@pytest.mark.no_cover  # tracing each line takes as long again
 def test_nothing_can_come_between_a_topics_past_and_what_is_live() -> None:
     """A client asks for the past of a topic while events of it come: all of the past first, each once, in order."""
 
@@ -348,6 +351,7 @@ def test_nothing_can_come_between_a_topics_past_and_what_is_live() -> None:
 
 
 @pytest.mark.usefixtures("_size_of_a_batch")
+@pytest.mark.no_cover  # tracing each line takes as long again
 def test_nothing_can_come_between_the_handover_and_what_is_live() -> None:
     """A client knocks at an emitter without memory: it is told twice where it is, and hears what came since, once."""
 
@@ -368,6 +372,7 @@ def test_nothing_can_come_between_the_handover_and_what_is_live() -> None:
 
 
 @pytest.mark.usefixtures("_size_of_a_batch")
+@pytest.mark.no_cover  # tracing each line takes as long again
 def test_nothing_can_come_between_being_ahead_and_what_is_live() -> None:
     """A client that is ahead of its emitter hears nothing twice while that catches up, whenever it has no room."""
 

@@ -1,8 +1,10 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from deploy.local.child import Program
-from tests.processes import Processes
+from tests import processes
 from tests.waiting import eventually
 
 
@@ -12,13 +14,14 @@ def stubborn(ready: Path) -> Program:
     return Program("stubborn", "", ("sh", "-c", script, str(ready)), stop_seconds=0.3)
 
 
-async def test_what_does_not_stop_is_killed_in_the_end(tmp_path: Path) -> None:
+async def test_what_does_not_stop_is_killed_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests leave no process behind, not even one that ignores SIGTERM; what it said is kept."""
-    with Processes([stubborn(tmp_path / "ready")], tmp_path) as processes:
-        processes.start_what_is_down()
-        process = processes["stubborn"]
+    monkeypatch.setattr(processes, "_SLACK_S", 0.2)
+    with processes.Processes([stubborn(tmp_path / "ready")], tmp_path) as running:
+        running.start_what_is_down()
+        process = running["stubborn"]
         await eventually((tmp_path / "ready").exists, message="the trap is set")
 
     assert not process.running
     assert await process.ended() == -signal.SIGKILL
-    assert processes.tails() == {"stubborn": "no"}
+    assert running.tails() == {"stubborn": "no"}
