@@ -37,5 +37,5 @@ for _operation in ("create", "update", "delete"):
     writes.labels(_operation)
 for _event in ("new_product", "product_updated", "product_deleted", "resync"):
     events_numbered.labels(_event)
-for _limit in ("body", "searches", "writes"):
+for _limit in ("body", "caller_acknowledgements", "searches", "writes"):
     limited.labels(_limit)
