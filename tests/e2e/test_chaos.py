@@ -10,7 +10,7 @@ from tests.processes import ROOT
 from tests.tools import require
 
 SEED = 1
-RATE = 15  # the services run under coverage here, and other tests beside them
+RATE = 15  # other tests run beside this
 MANY = 3
 
 
