@@ -8,10 +8,12 @@ import sys
 
 from api_service.settings import Settings
 from shared.errors import StartupError
+from shared.serving import garbage
 
 
 def main() -> None:
     """Run until SIGINT or SIGTERM. A start-up problem is one line and exit code 2."""
+    garbage.look_for_none()
     try:
         settings = Settings.load()
         # A library of another version than was read is found by importing what reaches into it.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 
 import uvloop
@@ -11,6 +10,7 @@ from api_service.app import create_app, resign
 from api_service.server import create_server
 from api_service.settings import Settings
 from shared.logs import configure_logging
+from shared.serving import garbage
 from shared.serving.ending import end_soon
 from shared.serving.files import allow_connections
 from shared.serving.listener import listen
@@ -43,8 +43,6 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop)
     listener = listen(settings)
     async with app.router.lifespan_context(app):
-        # What was loaded stays: a full collection need not look at it, some 50 ms in which nothing else is done.
-        gc.collect()
-        gc.freeze()
+        garbage.look_for_new()
         await server.serve(sockets=[listener])
         end_soon()

@@ -7,12 +7,14 @@ import shared.serving.early_stop  # noqa: F401  # before the imports that take l
 import sys
 
 from shared.errors import StartupError
+from shared.serving import garbage
 from shared.serving.listener import listen
 from ws_service.settings import Settings
 
 
 def main() -> None:
     """Run until SIGINT or SIGTERM. A start-up problem is one line and exit code 2."""
+    garbage.look_for_none()
     try:
         settings = Settings.load()
         listener = listen(settings)

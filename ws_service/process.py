@@ -1,13 +1,13 @@
 """An emitter as a process: it serves until it is told to end, and lets its clients go first."""
 
 import asyncio
-import gc
 import signal
 import socket
 
 import uvloop
 
 from shared.logs import configure_logging
+from shared.serving import garbage
 from shared.serving.ending import end_soon
 from shared.serving.files import allow_connections
 from ws_service.app import create_app
@@ -41,9 +41,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             loop.add_signal_handler(number, stop)
         balancer.drain(stop)
 
-    # What was loaded stays: a full collection need not look at it, in which nobody is sent anything.
-    gc.collect()
-    gc.freeze()
+    garbage.look_for_new()
     for number in _ENDING:
         loop.add_signal_handler(number, drain)
     # Entered here and not by uvicorn, which would go on without what has died.

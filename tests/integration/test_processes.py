@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import sys
@@ -172,6 +173,11 @@ async def test_broken_http_harms_nobody_else(api: tuple[Process, httpx.AsyncClie
     assert "Traceback" not in process.log.read_text()
 
 
+async def test_a_replica_that_serves_looks_for_garbage(api: tuple[Process, httpx.AsyncClient]) -> None:
+    """While it starts it does not, as nothing becomes garbage; should it stay so, its memory would grow."""
+    await _looks_for_garbage(api[1])
+
+
 async def test_sigterm_is_no_failure_of_the_api(api: tuple[Process, httpx.AsyncClient]) -> None:
     """It ends with 0, without a traceback; neither secret nor password was ever printed."""
     process, _ = api
@@ -198,10 +204,28 @@ async def _leads(http: httpx.AsyncClient) -> bool:
     return bool((await http.get("/readyz")).json().get("leader") == "one-of-many")
 
 
+async def _looks_for_garbage(http: httpx.AsyncClient) -> None:
+    async def looks() -> float:
+        metrics = (await http.get("/metrics")).text
+        [count] = re.findall(r'python_gc_collections_total\{generation="0"\} (\S+)', metrics)
+        return float(count)
+
+    before = await looks()
+
+    async def has_looked() -> bool:
+        return await looks() > before
+
+    await eventually(has_looked, message="garbage is looked for")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_is_no_failure_of_the_emitter(number: signal.Signals, tmp_path: Path) -> None:
-    """It ends with 0, without a traceback; the secret was never printed, also not by a call that has it wrong."""
+    """It ends with 0, without a traceback; the secret was never printed, also not by a call that has it wrong.
+
+    Until then it looks for garbage.
+    """
     async with _running(EMITTER, tmp_path) as (process, http):
+        await _looks_for_garbage(http)
         refused = await http.get("/events/position", headers={"Authorization": "Bearer hunter2-wrong"})
         process.send(number)
         code = await process.ended()
