@@ -1,12 +1,12 @@
 """The recent events: consecutive, bounded by count and bytes, shared by every socket that has to catch up."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from shared.events import EVERYONE
 from ws_service.ingest.entry import Entry
+from ws_service.ingest.topic_index import TopicIndex
 
 # Topics whose last dropped event is remembered one by one; of all others, the newest forgotten one counts.
 MAX_DROPPED_TOPICS = 100_000
@@ -30,6 +30,7 @@ class History:
     def clear(self, seq: int) -> None:
         """Forget everything; what comes next follows the number `seq`, and nothing is known of what came before."""
         self._kept: dict[int, Entry] = {}
+        self._index = TopicIndex()
         self._bytes = 0
         self._floor = seq
         self._dropped: OrderedDict[str, int] = OrderedDict()
@@ -40,6 +41,7 @@ class History:
         self.last = event.seq
         self._kept[event.seq] = event
         self._bytes += event.size
+        self._index.add(event.seq, event.heard_on)
         while self._kept and (len(self._kept) > self._max_events or self._bytes > self._max_bytes):
             self._drop_oldest()
 
@@ -55,10 +57,8 @@ class History:
         last = self.last if until is None else min(until, self.last)
         events: list[Entry] = []
         size = 0
-        for seq in range(max(after, self._oldest - 1) + 1, last + 1):
+        for seq in self._index.find({*topics, EVERYONE}, max(after + 1, self._oldest), last):
             event = self._kept[seq]
-            if not is_for(event, topics):
-                continue
             size += event.size
             if events and size > max_bytes:
                 return Chunk(events, seq - 1)
@@ -67,7 +67,7 @@ class History:
 
     def count(self, after: int, topics: AbstractSet[str]) -> int:
         """Return how many events of `topics` there are beyond the number `after`."""
-        return sum(is_for(self._kept[seq], topics) for seq in range(max(after + 1, self._oldest), self.last + 1))
+        return self._index.count({*topics, EVERYONE}, max(after + 1, self._oldest))
 
     @property
     def is_empty(self) -> bool:
@@ -81,14 +81,10 @@ class History:
     def _drop_oldest(self) -> None:
         event = self._kept.pop(self._oldest)
         self._bytes -= event.size
+        self._index.drop(event.seq, event.heard_on)
         for topic in event.topics:
             self._dropped[topic] = event.seq
             self._dropped.move_to_end(topic)
         while len(self._dropped) > MAX_DROPPED_TOPICS:
             # Of the topics that are remembered, this one's drop is the oldest: all that is forgotten is below it.
             _, self._floor = self._dropped.popitem(last=False)
-
-
-def is_for(event: Entry, topics: Iterable[str]) -> bool:
-    """Tell whether a subscriber of `topics` hears the event. A parked event is heard by nobody."""
-    return event.event is not None and (EVERYONE in event.topics or not set(event.topics).isdisjoint(topics))

@@ -9,7 +9,7 @@ from typing import Protocol
 from shared.events import EVERYONE, Position
 from ws_service import metrics
 from ws_service.ingest.entry import Entry
-from ws_service.ingest.history import History, is_for
+from ws_service.ingest.history import History
 from ws_service.ingest.member import ANYONE, Member
 from ws_service.ingest.outgoing import Note, Outgoing, Part
 
@@ -257,7 +257,7 @@ class Subscriptions:
         sent = 0
         for subscription in self.of(_topics(news)):
             if (part := parts.get(subscription.topics)) is None:
-                events = tuple(event for event in news if is_for(event, subscription.topics))
+                events = tuple(event for event in news if event.is_for(subscription.topics))
                 # Encoded once however different the topics are that it is heard for.
                 if (part := same.get(events)) is None:
                     part = same[events] = Part([Outgoing(event, f"{position.epoch}:{event.seq}") for event in events])
@@ -292,5 +292,4 @@ class Subscriptions:
 
 
 def _topics(news: Sequence[Entry]) -> set[str]:
-    # Nobody hears a parked event, whatever its topics were.
-    return {topic for event in news if event.event is not None for topic in event.topics}
+    return {topic for event in news for topic in event.heard_on}
