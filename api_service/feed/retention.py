@@ -67,9 +67,11 @@ class Retention:
         end, _ = await self._log.end()
         relayed = self._relayed()
         last = last_to_remove(self._limits, last_expired=last_expired, end=end, relayed=relayed)
-        if last > (relayed or 0):
-            _log.error("events are removed that the emitter has not taken", up_to=last, relayed=relayed)
-            metrics.removed_undelivered.inc(last - (relayed or 0))
+        # What went in an earlier pass was told then.
+        told = max(relayed or 0, (await self._log.first_seq() or 1) - 1)
+        if last > told:
+            _log.error("events are removed that the emitter has not taken", after=told, up_to=last, relayed=relayed)
+            metrics.removed_undelivered.inc(last - told)
         removed = 0
         # In steps, each well within the deadline of a call.
         while gone := await self._log.remove(last, _STEP):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api_service import metrics
 from api_service.errors import DatabaseUnavailable
 from api_service.feed import retention as module
 from api_service.feed.event_log import Entry
@@ -28,6 +29,10 @@ async def feed(database_url: str) -> AsyncIterator[Feed]:
         yield feed
 
 
+def removed_undelivered() -> float:
+    return float(metrics.removed_undelivered._value.get())  # noqa: SLF001  # the library shows it by text alone
+
+
 async def kept(feed: Feed) -> list[int]:
     return [event.seq for event in await feed.log.read(0, 1000)]
 
@@ -47,10 +52,16 @@ async def test_the_newest_stays_when_all_are_old(feed: Feed) -> None:
 
 
 async def test_what_the_emitter_lacks_is_removed_loudly(feed: Feed, capfd: pytest.CaptureFixture[str]) -> None:
-    """Beyond the cap the log goes on without a dead emitter, and says so."""
-    await Retention(feed.log, Limits(HOUR, 10, 20), lambda: 30).remove()
+    """Beyond the cap the log goes on without a dead emitter, and says so: of each event once."""
+    before = removed_undelivered()
+    retention = Retention(feed.log, Limits(HOUR, 10, 20), lambda: 30)
+    await retention.remove()
     assert await kept(feed) == list(range(81, 101))
     assert "the emitter has not taken" in capfd.readouterr().out
+    assert removed_undelivered() == before + 50
+    await retention.remove()
+    assert "the emitter has not taken" not in capfd.readouterr().out
+    assert removed_undelivered() == before + 50
 
 
 async def test_an_empty_log_is_left_alone(database_url: str) -> None:
