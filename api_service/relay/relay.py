@@ -87,7 +87,7 @@ class Relay:
                 await self._wait(appended)
 
     async def deliver_batch(self) -> int:
-        """Deliver one batch of what the emitter lacks; return how many events it was.
+        """Post one batch of what the emitter lacks; return how many events it was.
 
         Raises:
             EmitterError: the emitter did not take it; try again.
@@ -109,9 +109,12 @@ class Relay:
         self._answer = await self._post(events)
         if self._answer.position == after:
             raise EmitterUnavailable(f"the emitter stays at {after}")
-        metrics.events_relayed.inc(len(events))
-        log_events(_log.info, "relayed", events)
-        metrics.line_blocked.set(0)
+        # None of them, if it has lost its memory, or gone back: the next batch is what it lacks by then.
+        position = self._answer.position if self._answer.epoch == self._epoch else None
+        if taken := [event for event in events if event.seq <= (position or 0)]:
+            metrics.events_relayed.inc(len(taken))
+            log_events(_log.info, "relayed", taken)
+            metrics.line_blocked.set(0)
         return len(events)
 
     async def _confirm_end(self, after: int) -> None:

@@ -177,6 +177,25 @@ async def test_a_gap_is_answered_by_going_back(feed: Feed, emitter: Emitter, rel
     assert kept(emitter) == [1, 2, 3, 4, 5, 6]
 
 
+async def test_what_an_emitter_without_memory_refuses_is_not_told_as_relayed(
+    feed: Feed, emitter: Emitter, relay: Relay
+) -> None:
+    """A product's journey says that it was taken once it was: by the hand-over that comes next."""
+    await log(feed, 1, 3)
+    await deliver_all(relay)
+    emitter.hub.forget("none")  # what a restart does to it
+    await log(feed, 4, 5)
+    before = relayed()
+    assert await relay.deliver_batch()
+    assert relayed() == before
+    await deliver_all(relay)
+    assert emitter.hub.position == Position(EPOCH, 5)
+
+
+def relayed() -> float:
+    return float(metrics.events_relayed._value.get())  # noqa: SLF001  # the library shows it by text alone
+
+
 async def test_another_epoch_is_no_memory(feed: Feed, emitter: Emitter, relay: Relay) -> None:
     """An emitter of a database that was wiped or restored never looks up to date."""
     await emitter.post(history(1, 9, epoch="old"))
