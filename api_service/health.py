@@ -44,7 +44,8 @@ async def readyz(request: Request) -> Ready | JSONResponse:
     """Say whether MongoDB answers: 200 or 503."""
     database: Database = request.app.state.database
     try:
-        progress = await read_progress(database)
+        async with database.deadline():
+            progress = await read_progress(database)
     except DatabaseUnavailable:
         return JSONResponse(Unready().model_dump(), 503)
     return Ready(**progress.model_dump())

@@ -1,3 +1,4 @@
+import asyncio
 import re
 
 import httpx
@@ -5,8 +6,10 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from api_service import health
 from api_service.database import Database
 from api_service.products.schemas import Batch, ProductDraft
+from api_service.relay.progress import Progress
 from tests.integration.drafts import create
 from tests.waiting import eventually
 
@@ -40,6 +43,22 @@ async def test_readiness_tells_who_leads_and_how_far_the_log_is(api: httpx.Async
         return (health["status"], health["leader"], health["log_end"]) == ("ready", "api-under-test", 1)
 
     await eventually(numbered, message="the product is in the log", timeout_s=30)
+
+
+async def test_readiness_is_told_in_time_however_many_calls_it_takes(
+    api: httpx.AsyncClient, api_app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database whose every answer comes just in time is away for a probe, which does not wait for all of them."""
+
+    async def slow(_: Database) -> Progress:
+        await asyncio.Event().wait()
+        raise AssertionError("it was waited for")
+
+    monkeypatch.setattr(health, "read_progress", slow)
+    monkeypatch.setattr(api_app.state.database, "_timeout_s", 0.2)
+    async with asyncio.timeout(30):
+        response = await api.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable"})
 
 
 async def test_a_database_that_was_wiped_is_prepared_again(api: httpx.AsyncClient, api_app: FastAPI) -> None:
