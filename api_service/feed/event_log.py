@@ -3,7 +3,6 @@
 `_id` is `seq`: the unique key is the fence. Whoever appends under a number that is taken learns it from the server.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
@@ -13,8 +12,9 @@ from pymongo.errors import BulkWriteError
 
 from api_service.database import Database, Document
 from api_service.feed.changes import Token
+from api_service.feed.newest import Newest, Sized
 from api_service.products.schemas import rfc3339
-from shared.emitter_api import MAX_BATCH_EVENTS
+from shared.emitter_api import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from shared.events import Event
 
 COLLECTION = "events"
@@ -60,7 +60,7 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._events = database.handle[COLLECTION]
-        self._newest: deque[Entry] = deque(maxlen=MAX_BATCH_EVENTS)
+        self._newest = Newest(MAX_BATCH_EVENTS, MAX_BATCH_BYTES)
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Append consecutive entries.
@@ -74,13 +74,11 @@ class EventLog:
         except BaseException:
             self._newest.clear()
             raise
-        if self._newest and self._newest[-1].seq + 1 != entries[0].seq:
-            self._newest.clear()
-        self._newest.extend(entries)
+        self._newest.add([_event(entry.document()) for entry in entries])
 
     def ends_at(self, seq: int) -> bool:
         """Tell whether the last append that was made here ended with the number `seq`."""
-        return bool(self._newest) and self._newest[-1].seq == seq
+        return self._newest.ends_at(seq)
 
     async def _insert(self, entries: Sequence[Entry]) -> None:
         try:
@@ -173,9 +171,8 @@ class EventLog:
             limit: How many events at most.
             max_bytes: How large they may be together, as JSON.
         """
-        if self._newest and self._newest[0].seq <= after + 1:
-            newest = [_event(entry.document()) for entry in self._newest if entry.seq > after]
-            return list(takewhile(_Room(max_bytes).takes, newest[:limit]))
+        if (newest := self._newest.read(after)) is not None:
+            return [each.event for each in takewhile(_Room(max_bytes).takes, newest[:limit])]
         return await self._find(after, limit, max_bytes)
 
     async def _find(self, after: int, limit: int, max_bytes: int) -> list[Event]:
@@ -184,14 +181,14 @@ class EventLog:
             return events  # 0 is MongoDB's word for no limit
         room = _Room(max_bytes)
         async with self._database.call():
-            found = self._events.find({"_id": {"$gt": after}}, {"token": 0}).sort("_id", 1).limit(limit)
+            cursor = self._events.find({"_id": {"$gt": after}}, {"token": 0}).sort("_id", 1).limit(limit)
             # The server ends each of its batches at 16 MB: no more than that is ever held here.
-            async for document in found.batch_size(limit):
-                event = _event(document)
-                if not room.takes(event):
+            async for document in cursor.batch_size(limit):
+                found = Sized.of(_event(document))
+                if not room.takes(found):
                     break
-                events.append(event)
-            await found.close()
+                events.append(found.event)
+            await cursor.close()
         return events
 
 
@@ -207,8 +204,8 @@ class _Room:
         self._left = max_bytes
         self._is_empty = True
 
-    def takes(self, event: Event) -> bool:
-        self._left -= len(event.model_dump_json().encode())
+    def takes(self, found: Sized) -> bool:
+        self._left -= found.size
         takes = self._is_empty or self._left >= 0
         self._is_empty = False
         return takes

@@ -1,6 +1,5 @@
 """A replica that may lead: the real sequencer, relay and retention, driven by hand, over calls that fail."""
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -10,11 +9,12 @@ from api_service.database import Database
 from api_service.feed.changes import Changes, Token
 from api_service.feed.event_log import Entry, EventLog, LogEnd
 from api_service.feed.lease import FeedState, Lease
+from api_service.feed.newest import Newest
 from api_service.feed.retention import Limits, Retention
 from api_service.feed.sequencer import Sequencer
 from api_service.relay.emitter_client import EmitterClient
 from api_service.relay.relay import HistoryBounds, LogBehind, Relay
-from shared.emitter_api import Batch, EmitterPosition
+from shared.emitter_api import MAX_BATCH_BYTES, Batch, EmitterPosition
 from shared.events import Event
 from tests.model.emitter import Emitter
 from tests.model.mongo import Cursor, Mongo
@@ -37,7 +37,7 @@ class Log(EventLog):
 
     def __init__(self, mongo: Mongo) -> None:
         self.mongo = mongo
-        self._newest = deque(maxlen=3)
+        self._newest = Newest(most=3, most_bytes=MAX_BATCH_BYTES)
 
     async def _insert(self, entries: Sequence[Entry]) -> None:
         await query("append", lambda: self.mongo.append(entries))
@@ -56,6 +56,11 @@ class Log(EventLog):
     async def _find(self, after: int, limit: int, max_bytes: int) -> list[Event]:
         assert max_bytes > 0
         return [_event(entry) for entry in await query("read", lambda: self.mongo.read(after, limit))]
+
+    async def first_seq(self) -> int | None:
+        """Return the oldest number that is kept."""
+        first: int | None = await query("first", lambda: next(iter(self.mongo.safe_numbers), None))
+        return first
 
     async def remove(self, last: int, limit: int) -> int:
         """Remove the oldest events."""
