@@ -11,7 +11,7 @@ from deploy.local.data_dir import DataDir
 from deploy.local.gateway import INSTALL_HINT
 from deploy.local.readiness import Missing
 from deploy.local.system import System
-from deploy.local.urls import without_password
+from deploy.local.urls import masked_url
 
 _LABEL_WIDTH = 12
 
@@ -55,9 +55,9 @@ class Display:
         self._row("page", f"{origin}/", "bold")
         self._row("API", f"{origin}/products   (description: {origin}/docs)")
         self._row("sockets", f"{system.sockets_origin}{system.socket_path}")
-        self._row("MongoDB", without_password(system.mongo_url))
+        self._row("MongoDB", masked_url(system.mongo_url))
         if system.redis_url:
-            self._row("Redis", without_password(system.redis_url))
+            self._row("Redis", masked_url(system.redis_url))
         self._row("data", str(data.root))
         self._row("children", f"process ids in {data.root / 'run'}, output in {data.root / 'log'}")
         if system.gateway is None:

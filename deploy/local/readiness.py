@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisError, ResponseError
 
 from deploy.local.system import System
-from deploy.local.urls import without_password
+from deploy.local.urls import masked_url
 from shared.errors import StartupError
 from shared.serving.redis import closing
 from ws_service.cluster.redis import open_redis
@@ -63,7 +63,7 @@ async def missing_redis(system: System) -> Missing | None:
         StartupError: it does not let us in, which waiting would not change.
 
     """
-    name = system.redis.name if system.redis else f"Redis at {without_password(system.redis_url)}"
+    name = system.redis.name if system.redis else f"Redis at {masked_url(system.redis_url)}"
     redis = open_redis(system.redis_url)
     async with closing(redis):
         try:

@@ -10,7 +10,7 @@ from deploy.local.data_dir import DataDir
 from deploy.local.display import Display
 from deploy.local.readiness import Missing
 from deploy.local.system import System
-from deploy.local.urls import without_password
+from deploy.local.urls import masked_url
 
 SYSTEM = System(
     mongo_url="mongodb://user:hunter2@db/storecast",
@@ -63,10 +63,12 @@ def test_a_missing_gateway_is_said_with_what_to_install() -> None:
     ("url", "fit_to_show"),
     [
         ("mongodb://a:1/x", "mongodb://a:1/x"),
-        ("mongodb://u:p@a,b/x?y=z@w", "mongodb://***@a,b/x?y=z@w"),
+        ("mongodb://u:p@a,b/x?y=z", "mongodb://***@a,b/x?y=z"),
+        ("redis://:pa@ss@h", "redis://***@h"),
+        ("mongodb://h/?tlsCertificateKeyFilePassword=p&y=z", "mongodb://h/?tlsCertificateKeyFilePassword=***&y=z"),
         ("mongodb+srv://u:p%40@a/x", "mongodb+srv://***@a/x"),
     ],
 )
 def test_a_url_without_its_password(url: str, fit_to_show: str) -> None:
-    """Only the part that names the user is left out."""
-    assert without_password(url) == fit_to_show
+    """What names the user is left out, up to the last @, and so is what a parameter names a password."""
+    assert masked_url(url) == fit_to_show
