@@ -17,6 +17,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from deploy.cli.errors import CommandError, Refused, Unavailable
+from deploy.cli.tail import stream
 from deploy.cli.tail.place import Place
 from deploy.cli.tail.run import Tail
 from shared.problems import FieldError, problem
@@ -208,6 +209,17 @@ async def test_what_never_answered_is_not_waited_for() -> None:
     ended = await refused(Emitter((502, {}, {})))
     assert isinstance(ended, Unavailable)
     assert ended.exit_code == 3
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+async def test_what_names_a_time_at_first_is_waited_for_a_while(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emitter that is full may have room soon; but a gateway says so, too, of emitters that are not there."""
+    monkeypatch.setattr(stream, "FIRST_WITHIN_S", 0.5)
+    emitter = Emitter(*[(status, {"Retry-After": "1"}, {})] * 3)
+    ended = await refused(emitter)
+    assert isinstance(ended, Unavailable)
+    assert ended.exit_code == 3
+    assert len(emitter.asked) == 2
 
 
 async def test_a_token_that_runs_out_is_said() -> None:

@@ -17,6 +17,8 @@ from shared.backoff import Backoff
 
 # Above what a message may have: `POST /emit` takes 8 MiB.
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# How long the first welcome is waited for where it is asked for again.
+FIRST_WITHIN_S = 10.0
 # A server that has gone does not say goodbye.
 _CLOSE_WITHIN_S = 1
 
@@ -55,17 +57,19 @@ class Stream:
 
         Raises:
             NotThere: nothing answers, and never has.
-            Unavailable: the gateway has no emitter, and never had.
+            Unavailable: there is no emitter that takes us, and never was.
             Refused: the emitter does not take us.
         """
+        loop = asyncio.get_running_loop()
+        gives_up_at = loop.time() + FIRST_WITHIN_S
         while True:
             try:
                 async with aclosing(self._connection()) as messages:
                     async for message in messages:
                         yield message
             except (NotThere, Unavailable) as error:
-                # Whoever names a time is there.
-                if not (self._welcomed or error.retry_after_s):
+                # Who names a time may have room soon. But gateways name one, too, for emitters that are not there.
+                if not (self._welcomed or (error.retry_after_s and loop.time() < gives_up_at)):
                     raise
                 self._lost(str(error))
                 await asyncio.sleep(max(error.retry_after_s, self._backoff.next_s()))
