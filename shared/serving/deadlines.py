@@ -56,6 +56,8 @@ class Deadlines(Generic[T]):
                 del self._waiting[thing]
                 self._due(thing)
         finally:
-            # `_due` may have added some, and with them the timer; or failed, which must not stop the clock for others.
-            if self._waiting and self._timer is None:
-                self._timer = loop.call_at(next(iter(self._waiting.values())), self._run)
+            # `_due` may have failed, which must not stop the clock for others; or added some, and with them a timer
+            # that is too late for those that were left for the next turn.
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(next(iter(self._waiting.values())), self._run) if self._waiting else None
