@@ -14,6 +14,7 @@ from tests.integration.cluster import all_at, emitters
 from tests.integration.emitter import Emitter, RawClient
 from tests.redis_server import RedisServer
 from tests.tokens import JWT_SECRET, token
+from ws_service.messages import acknowledgements
 
 SENDERS = 3
 SAID = 30
@@ -74,6 +75,17 @@ async def test_acknowledgements_come_from_all_emitters(three: list[Emitter]) -> 
         assert all(ack["answer"] == [{"i am": ack["sid"]}] for ack in answer["acks"])
         assert answer["unacknowledged"] == [{"sid": screens[0].sid, "node": "emitter-1", "user": "screen-1"}]
         assert answer["reached"] == len(screens)
+
+
+async def test_an_emitter_that_has_no_place_for_another_wait_says_so(
+    three: list[Emitter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, with the reason, and whichever emitter it is: who asked does not wait until nobody has answered."""
+    monkeypatch.setattr(acknowledgements, "MAX_WAITING", 0)
+    async with devices(three), asyncio.timeout(30):
+        answer = await three[0].http.post(EMIT_PATH, json={"event": "picture", "ack_timeout_ms": 60_000}, timeout=60)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "1")
+    assert answer.json()["detail"].startswith("0 messages wait for acknowledgements already")
 
 
 async def test_all_hear_what_clients_publish_in_one_order(three: list[Emitter]) -> None:

@@ -19,7 +19,7 @@ MOST_OPEN = 1_000
 _AT_ONCE = 16
 _WRITE_WITHIN_S = 1.0
 
-_ANSWER = "answer"
+_ANSWER, _REFUSAL = "answer", "refusal"
 _FROM, _NUMBER = "from", "number"
 
 _log = structlog.get_logger(__name__)
@@ -31,6 +31,8 @@ class _Question:
     def __init__(self, asked: dict[str, str]) -> None:
         self.waited_for = asked
         self.answers: list[Any] = []
+        # Why one of them has not done it.
+        self.refused: str | None = None
         self.done = asyncio.Event()
 
     def answer(self, node: str, body: Any) -> None:
@@ -38,6 +40,15 @@ class _Question:
         if self.waited_for.pop(node, None) is None:
             return
         self.answers.append(body)
+        self._end_if_answered()
+
+    def refuse(self, node: str, reason: str) -> None:
+        if self.waited_for.pop(node, None) is None:
+            return
+        self.refused = reason
+        self._end_if_answered()
+
+    def _end_if_answered(self) -> None:
         if not self.waited_for:
             self.done.set()
 
@@ -84,33 +95,47 @@ class Correspondence:
             _log.warning("emitters have not answered", kind=letter.kind, nodes=sorted(question.waited_for.values()))
         finally:
             del self._questions[number]
+        if question.refused:
+            raise Unavailable(f"{question.refused}; other emitters may have done it")
         if self._node.id in question.waited_for:
             raise Unavailable("Redis has taken the message and does not give it out: it may be sent later, or not")
         return Answers(question.answers, sorted(question.waited_for.values()))
 
     def hear(self, letter: Letter) -> None:
-        """Take the next letter; raise what its handler raises."""
-        if letter.kind == _ANSWER:
-            if question := self._questions.get(letter.head[_NUMBER]):
-                question.answer(letter.head[_FROM], orjson.loads(letter.payload))
+        """Take the next letter; raise what its handler raises that is no HttpError."""
+        if letter.kind in {_ANSWER, _REFUSAL}:
+            self._take(letter)
         elif handler := self._handlers.get(letter.kind):
             asker, number = str(letter.head[_FROM]), int(letter.head[_NUMBER])
-            task = asyncio.create_task(self._answer(asker, number, handler(letter)))
+            try:
+                answer = handler(letter)
+            except HttpError as error:
+                answer = _refusal(error)
+            task = asyncio.create_task(self._answer(asker, number, answer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _take(self, letter: Letter) -> None:
+        if question := self._questions.get(letter.head[_NUMBER]):
+            reply = question.answer if letter.kind == _ANSWER else question.refuse
+            reply(letter.head[_FROM], orjson.loads(letter.payload))
+
     async def _answer(self, asker: str, number: int, answer: Awaitable[Any]) -> None:
+        head = {_FROM: self._node.id, _NUMBER: number}
         try:
-            body = await answer
-            if asker != self._node.id:
-                head = {_FROM: self._node.id, _NUMBER: number}
-                await self._send(Letter(_ANSWER, head, orjson.dumps(body), asker))
-            elif question := self._questions.get(number):
-                question.answer(self._node.id, body)
+            letter = Letter(_ANSWER, head, orjson.dumps(await answer), asker)
         except HttpError as error:
-            _log.warning("an answer is lost", error=error.detail)
+            letter = Letter(_REFUSAL, head, orjson.dumps(error.detail), asker)
         except Exception:  # noqa: BLE001  # logged; who asked hears that this node has not answered
             _log.exception("a letter cannot be answered")
+            return
+        if asker == self._node.id:
+            self._take(letter)
+            return
+        try:
+            await self._send(letter)
+        except HttpError as error:
+            _log.warning("an answer is lost", error=error.detail)
 
     async def _send(self, letter: Letter) -> None:
         try:
@@ -118,3 +143,7 @@ class Correspondence:
                 await self._stream.write(letter)
         except TimeoutError:
             raise RedisUnavailable from None
+
+
+async def _refusal(error: HttpError) -> Any:
+    raise error
