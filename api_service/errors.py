@@ -15,7 +15,7 @@ HttpError
     +-- DatabaseUnavailable
     +-- EmitterDown
 
-The errors of pymongo become ours in `database.py`, and nowhere else.
+The errors of pymongo become ours in `database.py`; where one means something of its own, in the file whose call it is.
 """
 
 from collections.abc import Sequence

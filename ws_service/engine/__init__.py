@@ -1,3 +1,3 @@
-"""python-socketio on uvicorn, extended where that is needed: the only folder that touches their private parts."""
+"""python-socketio on uvicorn, extended where that is needed. Nobody else touches private parts of the former."""
 
 from ws_service.engine import seams as seams

@@ -1,3 +1,3 @@
-"""How both services take HTTP and answer what goes wrong. What touches private parts of uvicorn stands here alone."""
+"""How both services take HTTP and answer errors. Only this and the engine touch private parts of uvicorn."""
 
 from shared.serving.http import seams as seams
