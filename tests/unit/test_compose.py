@@ -163,14 +163,14 @@ def test_the_gateway_is_published_where_one_wants() -> None:
 
 @every_variant
 def test_nobody_reaches_what_he_does_not_need(variant: Variant) -> None:
-    """MongoDB is for the API, Redis for the emitters, Docker for who tells Traefik; none of them has a way out."""
+    """MongoDB is for the API, Redis for both services, Docker for who tells Traefik; none of them has a way out."""
     read = config(variant)
     services = read["services"].keys()
     expected = {
         "data": {"api", *(name for name in services if name.startswith("mongo"))},
         "services": {"api", "emitter", "gateway"} | ({"prometheus"} & services),
     }
-    expected |= {"cluster": {"redis", "emitter"}} if "redis" in services else {}
+    expected |= {"cluster": {"redis", "api", "emitter"}} if "redis" in services else {}
     expected |= {"docker": {"docker-api", "gateway"}} if "docker-api" in services else {}
     expected |= {"monitoring": {"prometheus", "grafana"}} if "grafana" in services else {}
     assert members(read) == expected
@@ -270,6 +270,15 @@ def test_the_members_of_mongodb_are_those_that_the_api_knows() -> None:
     differing = {"volumes", "healthcheck"}
     plain = [{key: value for key, value in services[name].items() if key not in differing} for name in mongods]
     assert plain[0] == plain[1] == plain[2]
+
+
+@every_variant
+def test_what_is_counted_is_counted_by_all_together(variant: Variant) -> None:
+    """Where there is a Redis both services have it; no replica of the API waits for it, as it can do without."""
+    services = config(variant)["services"]
+    given = {services[name]["environment"].get("STORECAST_REDIS_URL") for name in SETTINGS}
+    assert given == ({"redis://redis:6379"} if "emitters" in variant else {None})
+    assert "redis" not in services["api"]["depends_on"]
 
 
 def test_redis_forgets_nothing_for_want_of_room() -> None:

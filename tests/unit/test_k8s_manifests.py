@@ -376,6 +376,18 @@ def test_emitters_are_replaced_or_share_a_redis(name: str) -> None:
 
 
 @every_overlay
+def test_what_is_counted_is_counted_by_all_together(name: str) -> None:
+    """Where there is a Redis the API's replicas have it as the emitters do, with its password."""
+    manifests = overlay(name)
+    api, emitter = (
+        environment(pod(one(manifests, "Deployment", service))["containers"][0]) for service in ("api", "emitter")
+    )
+    assert ("STORECAST_REDIS_URL" in api) is (name in CLUSTERED)
+    for variable in ("STORECAST_REDIS_URL", "REDIS_PASSWORD"):
+        assert api.get(variable) == emitter.get(variable)
+
+
+@every_overlay
 def test_the_relay_reaches_an_emitter_that_is_not_ready(name: str) -> None:
     """An emitter is not ready before the relay has handed over: a ready address alone would be a deadlock."""
     manifests = overlay(name)
@@ -455,8 +467,8 @@ def test_only_those_reach_a_pod_who_need_to(name: str) -> None:
         "emitter": {"proxies", "prometheus", "api"} | gateway,
         "mongodb": {"api", "mongodb", "mongodb-init"},
         "mongodb-init": set(),
-        "redis": {"emitter", "redis", "redis-sentinel"},
-        "redis-sentinel": {"emitter", "redis", "redis-sentinel"},
+        "redis": {"api", "emitter", "redis", "redis-sentinel"},
+        "redis-sentinel": {"api", "emitter", "redis", "redis-sentinel"},
         "gateway": {"all"},
     }
     for workload in workloads(manifests):

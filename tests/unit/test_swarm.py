@@ -163,7 +163,7 @@ def test_a_start_may_take_as_long_as_the_api_waits(name: str) -> None:
 
 @every_stack
 def test_data_has_its_place_and_its_network(name: str) -> None:
-    """MongoDB stays where its volume is; it and Redis have no way out, and nobody else a way to them."""
+    """MongoDB stays where its volume is; it and Redis have no way out, and nobody but the services a way to them."""
     read = stack_config(name)
     services = read["services"]
     assert services["mongo"]["deploy"]["placement"]["constraints"] == ["node.labels.storecast-data == true"]
@@ -173,7 +173,7 @@ def test_data_has_its_place_and_its_network(name: str) -> None:
         network: {each for each in services if network in services[each]["networks"]} for network in read["networks"]
     }
     expected = {"data": {"mongo", "api"}, "services": {"api", "emitter", "gateway"}}
-    assert networks == expected | ({"cluster": {"redis", "emitter"}} if "redis" in services else {})
+    assert networks == expected | ({"cluster": {"redis", "api", "emitter"}} if "redis" in services else {})
     for network, described in read["networks"].items():
         assert described["driver"] == "overlay"
         assert described["driver_opts"] == {"encrypted": "true"}
@@ -189,6 +189,14 @@ def test_every_variable_is_a_setting(name: str) -> None:
         names = {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
         assert given.keys() <= names
         load(settings, given)
+
+
+@every_stack
+def test_what_is_counted_is_counted_by_all_together(name: str) -> None:
+    """Where there is a Redis both services have it."""
+    services = stack_config(name)["services"]
+    given = {services[service]["environment"].get("STORECAST_REDIS_URL") for service in SETTINGS}
+    assert given == ({"redis://redis:6379"} if "redis" in services else {None})
 
 
 def gateway(name: str) -> Config:
