@@ -282,9 +282,12 @@ def test_what_is_counted_is_counted_by_all_together(variant: Variant) -> None:
 
 
 def test_redis_forgets_nothing_for_want_of_room() -> None:
-    """It refuses what is new, and keeps nothing on disk."""
+    """Full, which it is at some time before the machine is, it refuses what is new; it keeps nothing on disk."""
     command = config(("emitters",))["services"]["redis"]["command"]
-    assert command[1:] == ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    assert command[1:] == [
+        *("--save", "", "--appendonly", "no"),
+        *("--maxmemory", "384mb", "--maxmemory-policy", "noeviction"),
+    ]
 
 
 def test_nginx_values_fit_the_templates() -> None:

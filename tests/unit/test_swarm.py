@@ -199,6 +199,12 @@ def test_what_is_counted_is_counted_by_all_together(name: str) -> None:
     assert given == ({"redis://redis:6379"} if "redis" in services else {None})
 
 
+def test_redis_forgets_nothing_for_want_of_room() -> None:
+    """It is the one of Compose."""
+    redis, by_compose = (read["services"]["redis"] for read in (stack_config("many emitters"), config(("emitters",))))
+    assert redis["command"] == by_compose["command"]
+
+
 def gateway(name: str) -> Config:
     """Return a stack's gateway."""
     described: Config = stack_config(name)["services"]["gateway"]
