@@ -33,7 +33,10 @@ STACKS: dict[str, Variant] = {
     "one emitter": ("stack",),
     "many emitters": ("stack", "emitters"),
     "with TLS": ("stack", "tls"),
-    "all": ("stack", "emitters", "tls"),
+    "many emitters with TLS": ("stack", "emitters", "tls"),
+    "while the emitter secret is replaced": ("stack", "emitter-secret-previous"),
+    "while the secret of the tokens is replaced": ("stack", "jwt-secret-previous"),
+    "all": ("stack", "emitters", "tls", "emitter-secret-previous", "jwt-secret-previous"),
 }
 NEEDED = {
     "STORECAST_EMITTER_SECRET": "the-emitter-secret-of-a-test",
@@ -44,6 +47,8 @@ NEEDED = {
     "STORECAST_IMAGES": "registry.example/storecast",
     "STORECAST_TAG": "0.1.0",
     "STORECAST_ORIGIN": "https://shop.example",
+    "STORECAST_EMITTER_SECRET_PREVIOUS_NAME": "storecast_emitter_secret_2",
+    "STORECAST_JWT_SECRET_PREVIOUS_NAME": "storecast_jwt_secret_2",
 }
 """What has to be set, for one file or another."""
 

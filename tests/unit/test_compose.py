@@ -15,6 +15,7 @@ import yaml
 from api_service.settings import Settings as ApiSettings
 from deploy.local import haproxy
 from deploy.local.nginx import INCLUDED, ONE_ORIGIN, UPSTREAMS, render
+from shared.serving.tokens import tokens_of
 from shared.settings import PREFIX, ServiceSettings
 from tests.compose.variants import (
     ADDITIONS,
@@ -119,6 +120,20 @@ def test_a_secret_comes_from_the_environment(name: str) -> None:
         for line in (ROOT / file).read_text().splitlines():
             if found := re.match(r"\s+\w*(?:SECRET|PASSWORD|TOKEN)\w*:\s*(.*)", line):
                 assert re.match(r"\$\{\w+:\?|\*|$", found[1]), line
+
+
+def test_a_secret_may_have_another_beside_it_while_it_is_replaced() -> None:
+    """Those who take two are handed the second where it is set; left empty, it is none."""
+    for value in ("the-one-before-or-the-one-to-come", ""):
+        given = {"STORECAST_EMITTER_SECRET_PREVIOUS": value, "STORECAST_JWT_SECRET_PREVIOUS": value}
+        services = config((), **given)["services"]
+        previous = {
+            name: {key: value for key, value in services[name]["environment"].items() if key.endswith("_PREVIOUS")}
+            for name in SETTINGS
+        }
+        assert previous == {"api": {"STORECAST_JWT_SECRET_PREVIOUS": value}, "emitter": given}
+        for name, settings in SETTINGS.items():
+            tokens_of(load(settings, {"STORECAST_JWT_SECRET": NEEDED["STORECAST_JWT_SECRET"], **previous[name]}))
 
 
 @every_variant

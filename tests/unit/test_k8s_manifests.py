@@ -45,6 +45,7 @@ VERSIONS = ("1.29", kubernetes_validate.latest_version())
 DOCUMENTATION = KUBERNETES.parents[1] / "docs" / "kubernetes.md"
 SETTINGS: dict[str, type[ServiceSettings]] = {"api": ApiSettings, "emitter": EmitterSettings}
 SECRET_KEYS = {"emitter-secret", "jwt-secret", "mongo-url", "mongodb-key", "mongodb-password", "redis-password"}
+WHILE_REPLACED = {"emitter-secret-previous", "jwt-secret-previous"}
 OWN_UID = 10001
 INTERNAL_CALL_S = 3  # an emitter waits so long for its internal calls in the end
 API_REQUEST_S = 5  # and a replica of the API for its requests
@@ -188,13 +189,29 @@ def test_no_secret_is_in_a_manifest(name: str) -> None:
         for variable, value in environment(container).items():
             if isinstance(value, dict) and "secretKeyRef" in value:
                 assert value["secretKeyRef"]["name"] == "storecast"
-                assert value["secretKeyRef"]["key"] in SECRET_KEYS
+                assert value["secretKeyRef"]["key"] in SECRET_KEYS | WHILE_REPLACED
             elif re.search(r"SECRET|PASSWORD|KEY|TOKEN|AUTH", variable):
                 pytest.fail(f"{variable} is given in the open")
     for text in strings(manifests):
         # Of a URL's login there may only be a variable.
         assert not re.search(r"\w://[^/@\s$]*:(?!\$\()[^/@\s]+@", re.sub(r"`[^`]*`|\$\{[^}]*\}", "$()", text)), text
         assert not re.search(r"[A-Za-z0-9+/]{40,}={0,2}", re.sub(r"/[a-z0-9.-]+", "", text)), text
+
+
+@every_overlay
+def test_a_secret_may_have_another_beside_it_while_it_is_replaced(name: str) -> None:
+    """Those who take two are given the second where there is one; everything else has to be there."""
+    optional = {
+        (workload["metadata"]["name"], variable): value["secretKeyRef"]["key"]
+        for workload, container in containers(overlay(name))
+        for variable, value in environment(container).items()
+        if isinstance(value, dict) and value.get("secretKeyRef", {}).get("optional")
+    }
+    assert optional == {
+        ("api", "STORECAST_JWT_SECRET_PREVIOUS"): "jwt-secret-previous",
+        ("emitter", "STORECAST_JWT_SECRET_PREVIOUS"): "jwt-secret-previous",
+        ("emitter", "STORECAST_EMITTER_SECRET_PREVIOUS"): "emitter-secret-previous",
+    }
 
 
 @every_overlay
@@ -592,6 +609,7 @@ def test_the_documented_commands_are_about_what_there_is() -> None:
     assert selected <= there_are
     assert set(re.findall(r"\.data\.([a-z-]+)", text)) | set(re.findall(r"^\| `([a-z-]+)` \| (?:restart|run|all)",
         text, re.MULTILINE)) <= SECRET_KEYS  # fmt: skip
+    assert set(re.findall(r'"([a-z-]+-previous)\\?": (?:null|\\")', text)) == WHILE_REPLACED
     for pod_name in re.findall(r"exec (?:-i )?([a-z-]+)-0", text):
         assert one(manifests, "StatefulSet", pod_name)
     for path in re.findall(r"\bdeploy/[\w./-]+\.(?:ya?ml|json)", text):
@@ -625,13 +643,13 @@ def test_a_monitor_finds_the_pods_and_calls_the_jobs_as_the_alerts_do(tmp_path: 
 
 
 def test_the_documented_secrets_are_those_that_are_asked_for() -> None:
-    """Each key that a manifest asks for is made by the documented command, and no other."""
+    """Each key that a manifest needs is made by the documented command, and no other."""
     made = set(re.findall(r"--from-literal=([a-z-]+)=", DOCUMENTATION.read_text()))
     asked = {
         value["secretKeyRef"]["key"]
         for name in OVERLAYS
         for _, container in containers(overlay(name))
         for value in environment(container).values()
-        if isinstance(value, dict) and "secretKeyRef" in value
+        if isinstance(value, dict) and "secretKeyRef" in value and "optional" not in value["secretKeyRef"]
     }
     assert made == asked == SECRET_KEYS

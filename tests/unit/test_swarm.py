@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.local import haproxy
 from shared.settings import PREFIX
@@ -32,6 +33,8 @@ OF_NO_USE = {
     ),
     *("userns_mode",),
 }
+
+STACK_SECRETS = ["storecast_emitter_secret", "storecast_jwt_secret"]
 
 every_stack = pytest.mark.parametrize("name", STACKS)
 
@@ -71,6 +74,8 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
             ("with TLS", variable)
             for variable in ("STORECAST_ORIGIN", "STORECAST_TLS_CERTIFICATE", "STORECAST_TLS_KEY")
         ),
+        ("while the emitter secret is replaced", "STORECAST_EMITTER_SECRET_PREVIOUS_NAME"),
+        ("while the secret of the tokens is replaced", "STORECAST_JWT_SECRET_PREVIOUS_NAME"),
     ],
 )
 def test_what_is_missing_is_said(name: str, variable: str) -> None:
@@ -98,19 +103,32 @@ def test_secrets_are_dockers(name: str) -> None:
         assert not re.search(r"SECRET|PASSWORD|TOKEN", " ".join(described.get("environment", {}))), service
     settings = {f"{PREFIX}{field}".lower() for each in SETTINGS.values() for field in each.model_fields}
     used = {service: {each["source"] for each in read["services"][service]["secrets"]} for service in SETTINGS}
-    assert used == {
-        "api": {"storecast_emitter_secret", "storecast_jwt_secret"},
-        "emitter": {"storecast_emitter_secret", "storecast_jwt_secret"},
-    }
+    every = set(STACK_SECRETS)
+    jwt = {"storecast_jwt_secret_previous"} if "jwt-secret-previous" in STACKS[name] else set()
+    emitter = {"storecast_emitter_secret_previous"} if "emitter-secret-previous" in STACKS[name] else set()
+    assert used == {"api": every | jwt, "emitter": every | jwt | emitter}
     assert {secret for service in used.values() for secret in service} <= settings
-    for secret in ("storecast_emitter_secret", "storecast_jwt_secret"):
+    for secret in STACK_SECRETS:
         assert f"docker secret create {secret} -" in DOCUMENT.read_text()
+
+
+def test_a_secret_can_be_another_by_another_name() -> None:
+    """A Docker secret cannot be changed; the services find it by the same name wherever it comes from."""
+    by_another = {"STORECAST_EMITTER_SECRET_NAME": "emitter-2", "STORECAST_JWT_SECRET_NAME": "jwt-2"}
+    for given, names in ((NEEDED, STACK_SECRETS), (NEEDED | by_another, by_another.values())):
+        told = stack(files("one emitter"), given=given)
+        read = yaml.safe_load(told.stdout)
+        assert [read["secrets"][secret]["name"] for secret in STACK_SECRETS] == list(names)
+        for service in SETTINGS:
+            assert [
+                each.get("target", each["source"]) for each in read["services"][service]["secrets"]
+            ] == STACK_SECRETS
 
 
 @every_stack
 def test_each_is_replaced_as_it_has_to_be(name: str) -> None:
     """A lone emitter and MongoDB end before their successors start; an API replica, and one emitter of many, after."""
-    many = name in {"many emitters", "all"}
+    many = "emitters" in STACKS[name]
     services = stack_config(name)["services"]
     orders = {service: each["deploy"]["update_config"]["order"] for service, each in services.items()}
     assert orders == {
