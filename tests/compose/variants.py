@@ -29,6 +29,8 @@ GATEWAYS: dict[str, Variant] = {
     "traefik of many": ("emitters", "traefik"),
 }
 ADDITIONS = ("mongo-members", "observability")
+TOKENS: Variant = ("jwks",)
+"""Whose tokens are taken has nothing to do with the other additions: it is tried with each gateway alone."""
 STACKS: dict[str, Variant] = {
     "one emitter": ("stack",),
     "many emitters": ("stack", "emitters"),
@@ -41,6 +43,8 @@ STACKS: dict[str, Variant] = {
 NEEDED = {
     "STORECAST_EMITTER_SECRET": "the-emitter-secret-of-a-test",
     "STORECAST_JWT_SECRET": "the-secret-of-the-tokens-of-a-test",
+    "STORECAST_JWKS_URL": "https://id.example/jwks",
+    "STORECAST_JWT_ISSUER": "https://id.example",
     "STORECAST_GRAFANA_PASSWORD": "the-password-of-a-test",
     "STORECAST_TLS_CERTIFICATE": "fullchain.pem",
     "STORECAST_TLS_KEY": "privkey.pem",
@@ -62,7 +66,7 @@ def variants() -> list[Variant]:
     """Return every combination of files there is."""
     fronts = [front for gateway in GATEWAYS for front in (GATEWAYS[gateway], tls(gateway))]
     added = [each for count in range(len(ADDITIONS) + 1) for each in itertools.combinations(ADDITIONS, count)]
-    return [(*front, *addition) for front in fronts for addition in added]
+    return [(*front, *addition) for front in fronts for addition in (*added, TOKENS)]
 
 
 def paths(variant: Variant) -> list[str]:

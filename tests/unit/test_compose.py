@@ -15,12 +15,14 @@ import yaml
 from api_service.settings import Settings as ApiSettings
 from deploy.local import haproxy
 from deploy.local.nginx import INCLUDED, ONE_ORIGIN, UPSTREAMS, render
+from shared.errors import StartupError
 from shared.serving.tokens import tokens_of
 from shared.settings import PREFIX, ServiceSettings
 from tests.compose.variants import (
     ADDITIONS,
     GATEWAYS,
     NEEDED,
+    TOKENS,
     Config,
     Variant,
     compose,
@@ -71,6 +73,12 @@ def bind_mounts(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, mount
 
 
+def given_to(name: str, variant: Variant, **given: str) -> dict[str, str]:
+    """Return the variables that a service is started with."""
+    environment = config(variant, **given)["services"][name]["environment"]
+    return {key: value for key, value in environment.items() if value is not None}
+
+
 def test_no_file_is_left_out() -> None:
     """Each file there is stands in some combination, so that it is tested."""
     there = {str(path.relative_to(ROOT)) for path in ROOT.glob("deploy/compose/**/*.yml")}
@@ -98,6 +106,8 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
     [
         ((), "STORECAST_EMITTER_SECRET"),
         (("observability",), "STORECAST_GRAFANA_PASSWORD"),
+        (TOKENS, "STORECAST_JWKS_URL"),
+        (TOKENS, "STORECAST_JWT_ISSUER"),
         *((tls(gateway), name) for gateway in GATEWAYS for name in ("STORECAST_TLS_CERTIFICATE", "STORECAST_TLS_KEY")),
     ],
 )
@@ -108,6 +118,20 @@ def test_a_missing_secret_stops_compose(variant: Variant, name: str, *, empty: b
     told = compose(paths(variant), "-q", given=given)
     assert told.returncode != 0
     assert re.search(rf"required variable {name} is missing a value: set it to \w+", told.stderr)
+
+
+def test_nothing_starts_that_does_not_know_whose_tokens_to_take() -> None:
+    """Compose says what to set; what is left empty, as for an identity provider, the services themselves say."""
+    given = {key: value for key, value in NEEDED.items() if key != "STORECAST_JWT_SECRET"}
+    told = compose(paths(()), "-q", given=given)
+    assert told.returncode != 0
+    assert "required variable STORECAST_JWT_SECRET is missing a value: set it to" in told.stderr
+    for name, settings in SETTINGS.items():
+        with pytest.raises(StartupError, match="STORECAST_JWT_SECRET: set it"):
+            tokens_of(load(settings, given_to(name, (), STORECAST_JWT_SECRET="")))
+        with pytest.raises(StartupError, match="set one of them"):
+            tokens_of(load(settings, given_to(name, TOKENS)))
+        tokens_of(load(settings, given_to(name, TOKENS, STORECAST_JWT_SECRET="")))
 
 
 @pytest.mark.parametrize("name", ["STORECAST_EMITTER_SECRET", "STORECAST_JWT_SECRET", "STORECAST_GRAFANA_PASSWORD"])
@@ -126,14 +150,13 @@ def test_a_secret_may_have_another_beside_it_while_it_is_replaced() -> None:
     """Those who take two are handed the second where it is set; left empty, it is none."""
     for value in ("the-one-before-or-the-one-to-come", ""):
         given = {"STORECAST_EMITTER_SECRET_PREVIOUS": value, "STORECAST_JWT_SECRET_PREVIOUS": value}
-        services = config((), **given)["services"]
         previous = {
-            name: {key: value for key, value in services[name]["environment"].items() if key.endswith("_PREVIOUS")}
+            name: {key: value for key, value in given_to(name, (), **given).items() if key.endswith("_PREVIOUS")}
             for name in SETTINGS
         }
         assert previous == {"api": {"STORECAST_JWT_SECRET_PREVIOUS": value}, "emitter": given}
         for name, settings in SETTINGS.items():
-            tokens_of(load(settings, {"STORECAST_JWT_SECRET": NEEDED["STORECAST_JWT_SECRET"], **previous[name]}))
+            tokens_of(load(settings, given_to(name, (), **given)))
 
 
 @every_variant
@@ -250,9 +273,8 @@ def test_a_service_has_time_to_end(variant: Variant) -> None:
 @every_variant
 def test_every_variable_is_a_setting(variant: Variant) -> None:
     """Each STORECAST_ variable is one that the service reads, and what it is set to is taken."""
-    services = config(variant)["services"]
     for service, settings in SETTINGS.items():
-        given = {key: value for key, value in services[service]["environment"].items() if value is not None}
+        given = given_to(service, variant)
         assert given.keys() <= {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
         load(settings, given)
 
@@ -407,7 +429,7 @@ def test_every_command_of_the_documents_is_valid(command: str) -> None:
 def test_the_documents_have_a_command_for_every_way() -> None:
     """Each gateway, with TLS and without, and each addition."""
     told = {tuple(files_of(command)) for command in commands()}
-    ways = [*GATEWAYS.values(), *map(tls, GATEWAYS), *((added,) for added in ADDITIONS)]
+    ways = [*GATEWAYS.values(), *map(tls, GATEWAYS), *((added,) for added in ADDITIONS), TOKENS]
     assert {tuple(paths(way)) for way in ways} <= told
 
 

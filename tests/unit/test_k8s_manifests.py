@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from api_service.settings import Settings as ApiSettings
+from shared.serving.tokens import tokens_of
 from shared.settings import PREFIX, ServiceSettings
 from tests.documents.markdown import blocks
 from tests.k8s import custom
@@ -118,8 +119,8 @@ def test_every_manifest_is_valid(name: str, version: str) -> None:
 def test_the_components_go_together(
     mongodb: str, emitters: tuple[str, ...], way_in: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Whichever of each kind one chooses, with a monitor besides: it builds, and all of it is valid."""
-    manifests = composed(tmp_path, mongodb, *emitters, *way_in, "prometheus-operator")
+    """Whichever of each kind one chooses, with a monitor and an identity provider besides: it builds, and all of it is valid."""
+    manifests = composed(tmp_path, mongodb, *emitters, *way_in, "prometheus-operator", "jwks")
     for version in VERSIONS:
         assert problems(manifests, version) == []
     assert custom.problems([each for each in manifests if custom.is_custom(each)]) == []
@@ -594,6 +595,38 @@ def test_the_documented_combination_builds(tmp_path: Path) -> None:
     assert {each["metadata"]["name"] for each in of_kind(manifests, "StatefulSet")} == {"redis", "redis-sentinel"}
     assert "nginx.ingress.kubernetes.io/affinity" in one(manifests, "Ingress", "emitter")["metadata"]["annotations"]
     assert of_kind(manifests, "PodMonitor")
+
+
+@pytest.mark.parametrize("emitters", [(), ("redis",)], ids=["one", "many"])
+def test_tokens_of_an_identity_provider_are_taken_in_place_of_a_secret(
+    emitters: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Both services have its URL and its issuer, and no secret, with which they would not start."""
+    manifests = composed(tmp_path, "existing-mongodb", *emitters, "ingress", "jwks")
+    assert problems(manifests, VERSIONS[-1]) == []
+    known = one(manifests, "ConfigMap", "identity-provider")["data"]
+    for service, settings in SETTINGS.items():
+        given = environment(pod(one(manifests, "Deployment", service))["containers"][0])
+        found = {
+            variable: known[value["configMapKeyRef"]["key"]]
+            for variable, value in given.items()
+            if isinstance(value, dict) and value.get("configMapKeyRef", {}).get("name") == "identity-provider"
+        }
+        assert found == {
+            "STORECAST_JWKS_URL": "https://id.example/jwks",
+            "STORECAST_JWT_ISSUER": "https://id.example",
+            "STORECAST_JWT_AUDIENCE": "storecast",
+        }
+        assert not [variable for variable in given if variable.startswith("STORECAST_JWT_SECRET")]
+        tokens_of(load(settings, found))
+
+
+def test_the_documented_identity_provider_is_ones_own(tmp_path: Path) -> None:
+    """What is put in the place of the examples is what the services are given."""
+    known = one(documented("identity", tmp_path), "ConfigMap", "identity-provider")
+    assert known["metadata"]["namespace"] == "storecast"
+    assert known["data"]["jwks-url"].startswith(known["data"]["issuer"])
+    assert known["data"]["issuer"] == "https://id.shop.example"
 
 
 def test_the_documented_commands_are_about_what_there_is() -> None:
