@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
     """Environment variables `STORECAST_<NAME>`."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 9000
-    # The secret before a rotation, for the API replicas that still have it.
+    # A second one that is taken while the secret is replaced, by API replicas that have it already or still.
     emitter_secret_previous: SecretStr = SecretStr("")
     # Origins whose pages may connect, as a JSON list; empty: pages of the emitter's own origin only.
     allowed_origins: tuple[Origin, ...] = ()

@@ -20,11 +20,15 @@ def address_of(port: int) -> str:
 
 
 class Addresses(NamedTuple):
-    """Where an API replica finds the others; `public_ws_url` is empty where the page's origin serves the sockets."""
+    """Where an API replica finds the others.
+
+    `public_ws_url` is empty where the page's origin serves the sockets, and `redis_url` where there is no Redis.
+    """
 
     mongo_url: str
     emitter_url: str
     public_ws_url: str
+    redis_url: str = ""
 
 
 def api_replica(number: int, port: int, settings: LocalSettings, others: Addresses) -> Program:

@@ -91,7 +91,7 @@ def plan(options: Options, settings: LocalSettings, data: DataDir) -> System:
     # The page's own origin has the path "/" for itself.
     own_port = sockets_port if configure and settings.socket_path == "/" else None
     sockets_url = services.address_of(own_port) if own_port else "" if configure else emitter_urls[0]
-    others = services.Addresses(mongo_url, ",".join(emitter_urls), sockets_url)
+    others = services.Addresses(mongo_url, ",".join(emitter_urls), sockets_url, redis_url)
     # What `assign` gives away is an emitter's own address, also where clients come through a gateway.
     page_ports = api_ports if configure is None else [options.port] if own_port or redis_url else []
     routes = Routes(options.port, settings.socket_path, api_ports, emitter_ports, own_port)

@@ -29,21 +29,30 @@ GATEWAYS: dict[str, Variant] = {
     "traefik of many": ("emitters", "traefik"),
 }
 ADDITIONS = ("mongo-members", "observability")
+TOKENS: Variant = ("jwks",)
+"""Whose tokens are taken has nothing to do with the other additions: it is tried with each gateway alone."""
 STACKS: dict[str, Variant] = {
     "one emitter": ("stack",),
     "many emitters": ("stack", "emitters"),
     "with TLS": ("stack", "tls"),
-    "all": ("stack", "emitters", "tls"),
+    "many emitters with TLS": ("stack", "emitters", "tls"),
+    "while the emitter secret is replaced": ("stack", "emitter-secret-previous"),
+    "while the secret of the tokens is replaced": ("stack", "jwt-secret-previous"),
+    "all": ("stack", "emitters", "tls", "emitter-secret-previous", "jwt-secret-previous"),
 }
 NEEDED = {
     "STORECAST_EMITTER_SECRET": "the-emitter-secret-of-a-test",
     "STORECAST_JWT_SECRET": "the-secret-of-the-tokens-of-a-test",
+    "STORECAST_JWKS_URL": "https://id.example/jwks",
+    "STORECAST_JWT_ISSUER": "https://id.example",
     "STORECAST_GRAFANA_PASSWORD": "the-password-of-a-test",
     "STORECAST_TLS_CERTIFICATE": "fullchain.pem",
     "STORECAST_TLS_KEY": "privkey.pem",
     "STORECAST_IMAGES": "registry.example/storecast",
     "STORECAST_TAG": "0.1.0",
     "STORECAST_ORIGIN": "https://shop.example",
+    "STORECAST_EMITTER_SECRET_PREVIOUS_NAME": "storecast_emitter_secret_2",
+    "STORECAST_JWT_SECRET_PREVIOUS_NAME": "storecast_jwt_secret_2",
 }
 """What has to be set, for one file or another."""
 
@@ -57,7 +66,7 @@ def variants() -> list[Variant]:
     """Return every combination of files there is."""
     fronts = [front for gateway in GATEWAYS for front in (GATEWAYS[gateway], tls(gateway))]
     added = [each for count in range(len(ADDITIONS) + 1) for each in itertools.combinations(ADDITIONS, count)]
-    return [(*front, *addition) for front in fronts for addition in added]
+    return [(*front, *addition) for front in fronts for addition in (*added, TOKENS)]
 
 
 def paths(variant: Variant) -> list[str]:

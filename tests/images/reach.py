@@ -6,7 +6,7 @@ import sys
 from tests.images.compose import Composed, Container
 from tests.scale.figure import Figure, none
 
-STORES = {"mongo": (27017, {"api"}), "redis": (6379, {"emitter"})}
+STORES = {"mongo": (27017, {"api"}), "redis": (6379, {"api", "emitter"})}
 """The port of each, and the services that need it."""
 _SERVICES = ("api", "emitter", "gateway")
 _CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)"

@@ -75,6 +75,14 @@ async def test_replicas_count_writes_together(redis: RedisServer, api_settings: 
         await while_redis_answers(knock)
 
 
+async def test_a_replica_starts_and_serves_without_redis(api_settings: Settings) -> None:
+    """One that is away when a replica starts, too; the replica is ready, and counts alone."""
+    nobody = type(api_settings.emitter_secret)("redis://127.0.0.1:1")
+    async with running(api_settings, writes_per_second=3, redis_url=nobody) as (_, http):
+        assert (await http.get("/readyz")).status_code == 200
+        assert [(await write(http, ONE)).status_code for _ in range(10)] == [404] * 6 + [429] * 4
+
+
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])
 async def test_without_redis_each_counts_alone(redis: RedisServer, fault: signal.Signals) -> None:
     """Nobody is refused because it is away, nobody waits long, and what one process permits is bounded as ever."""

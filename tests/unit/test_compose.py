@@ -15,11 +15,14 @@ import yaml
 from api_service.settings import Settings as ApiSettings
 from deploy.local import haproxy
 from deploy.local.nginx import INCLUDED, ONE_ORIGIN, UPSTREAMS, render
+from shared.errors import StartupError
+from shared.serving.tokens import tokens_of
 from shared.settings import PREFIX, ServiceSettings
 from tests.compose.variants import (
     ADDITIONS,
     GATEWAYS,
     NEEDED,
+    TOKENS,
     Config,
     Variant,
     compose,
@@ -70,6 +73,12 @@ def bind_mounts(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, mount
 
 
+def given_to(name: str, variant: Variant, **given: str) -> dict[str, str]:
+    """Return the variables that a service is started with."""
+    environment = config(variant, **given)["services"][name]["environment"]
+    return {key: value for key, value in environment.items() if value is not None}
+
+
 def test_no_file_is_left_out() -> None:
     """Each file there is stands in some combination, so that it is tested."""
     there = {str(path.relative_to(ROOT)) for path in ROOT.glob("deploy/compose/**/*.yml")}
@@ -97,6 +106,8 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
     [
         ((), "STORECAST_EMITTER_SECRET"),
         (("observability",), "STORECAST_GRAFANA_PASSWORD"),
+        (TOKENS, "STORECAST_JWKS_URL"),
+        (TOKENS, "STORECAST_JWT_ISSUER"),
         *((tls(gateway), name) for gateway in GATEWAYS for name in ("STORECAST_TLS_CERTIFICATE", "STORECAST_TLS_KEY")),
     ],
 )
@@ -109,6 +120,20 @@ def test_a_missing_secret_stops_compose(variant: Variant, name: str, *, empty: b
     assert re.search(rf"required variable {name} is missing a value: set it to \w+", told.stderr)
 
 
+def test_nothing_starts_that_does_not_know_whose_tokens_to_take() -> None:
+    """Compose says what to set; what is left empty, as for an identity provider, the services themselves say."""
+    given = {key: value for key, value in NEEDED.items() if key != "STORECAST_JWT_SECRET"}
+    told = compose(paths(()), "-q", given=given)
+    assert told.returncode != 0
+    assert "required variable STORECAST_JWT_SECRET is missing a value: set it to" in told.stderr
+    for name, settings in SETTINGS.items():
+        with pytest.raises(StartupError, match="STORECAST_JWT_SECRET: set it"):
+            tokens_of(load(settings, given_to(name, (), STORECAST_JWT_SECRET="")))
+        with pytest.raises(StartupError, match="set one of them"):
+            tokens_of(load(settings, given_to(name, TOKENS)))
+        tokens_of(load(settings, given_to(name, TOKENS, STORECAST_JWT_SECRET="")))
+
+
 @pytest.mark.parametrize("name", ["STORECAST_EMITTER_SECRET", "STORECAST_JWT_SECRET", "STORECAST_GRAFANA_PASSWORD"])
 def test_a_secret_comes_from_the_environment(name: str) -> None:
     """What is set is what the services get, and no file has another."""
@@ -119,6 +144,19 @@ def test_a_secret_comes_from_the_environment(name: str) -> None:
         for line in (ROOT / file).read_text().splitlines():
             if found := re.match(r"\s+\w*(?:SECRET|PASSWORD|TOKEN)\w*:\s*(.*)", line):
                 assert re.match(r"\$\{\w+:\?|\*|$", found[1]), line
+
+
+def test_a_secret_may_have_another_beside_it_while_it_is_replaced() -> None:
+    """Those who take two are handed the second where it is set; left empty, it is none."""
+    for value in ("the-one-before-or-the-one-to-come", ""):
+        given = {"STORECAST_EMITTER_SECRET_PREVIOUS": value, "STORECAST_JWT_SECRET_PREVIOUS": value}
+        previous = {
+            name: {key: value for key, value in given_to(name, (), **given).items() if key.endswith("_PREVIOUS")}
+            for name in SETTINGS
+        }
+        assert previous == {"api": {"STORECAST_JWT_SECRET_PREVIOUS": value}, "emitter": given}
+        for name, settings in SETTINGS.items():
+            tokens_of(load(settings, given_to(name, (), **given)))
 
 
 @every_variant
@@ -163,14 +201,14 @@ def test_the_gateway_is_published_where_one_wants() -> None:
 
 @every_variant
 def test_nobody_reaches_what_he_does_not_need(variant: Variant) -> None:
-    """MongoDB is for the API, Redis for the emitters, Docker for who tells Traefik; none of them has a way out."""
+    """MongoDB is for the API, Redis for both services, Docker for who tells Traefik; none of them has a way out."""
     read = config(variant)
     services = read["services"].keys()
     expected = {
         "data": {"api", *(name for name in services if name.startswith("mongo"))},
         "services": {"api", "emitter", "gateway"} | ({"prometheus"} & services),
     }
-    expected |= {"cluster": {"redis", "emitter"}} if "redis" in services else {}
+    expected |= {"cluster": {"redis", "api", "emitter"}} if "redis" in services else {}
     expected |= {"docker": {"docker-api", "gateway"}} if "docker-api" in services else {}
     expected |= {"monitoring": {"prometheus", "grafana"}} if "grafana" in services else {}
     assert members(read) == expected
@@ -235,9 +273,8 @@ def test_a_service_has_time_to_end(variant: Variant) -> None:
 @every_variant
 def test_every_variable_is_a_setting(variant: Variant) -> None:
     """Each STORECAST_ variable is one that the service reads, and what it is set to is taken."""
-    services = config(variant)["services"]
     for service, settings in SETTINGS.items():
-        given = {key: value for key, value in services[service]["environment"].items() if value is not None}
+        given = given_to(service, variant)
         assert given.keys() <= {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
         load(settings, given)
 
@@ -272,10 +309,22 @@ def test_the_members_of_mongodb_are_those_that_the_api_knows() -> None:
     assert plain[0] == plain[1] == plain[2]
 
 
+@every_variant
+def test_what_is_counted_is_counted_by_all_together(variant: Variant) -> None:
+    """Where there is a Redis both services have it; no replica of the API waits for it, as it can do without."""
+    services = config(variant)["services"]
+    given = {services[name]["environment"].get("STORECAST_REDIS_URL") for name in SETTINGS}
+    assert given == ({"redis://redis:6379"} if "emitters" in variant else {None})
+    assert "redis" not in services["api"]["depends_on"]
+
+
 def test_redis_forgets_nothing_for_want_of_room() -> None:
-    """It refuses what is new, and keeps nothing on disk."""
+    """Full, which it is at some time before the machine is, it refuses what is new; it keeps nothing on disk."""
     command = config(("emitters",))["services"]["redis"]["command"]
-    assert command[1:] == ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    assert command[1:] == [
+        *("--save", "", "--appendonly", "no"),
+        *("--maxmemory", "384mb", "--maxmemory-policy", "noeviction"),
+    ]
 
 
 def test_nginx_values_fit_the_templates() -> None:
@@ -380,7 +429,7 @@ def test_every_command_of_the_documents_is_valid(command: str) -> None:
 def test_the_documents_have_a_command_for_every_way() -> None:
     """Each gateway, with TLS and without, and each addition."""
     told = {tuple(files_of(command)) for command in commands()}
-    ways = [*GATEWAYS.values(), *map(tls, GATEWAYS), *((added,) for added in ADDITIONS)]
+    ways = [*GATEWAYS.values(), *map(tls, GATEWAYS), *((added,) for added in ADDITIONS), TOKENS]
     assert {tuple(paths(way)) for way in ways} <= told
 
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from api_service.settings import Settings as ApiSettings
+from shared.serving.tokens import tokens_of
 from shared.settings import PREFIX, ServiceSettings
 from tests.documents.markdown import blocks
 from tests.k8s import custom
@@ -45,6 +46,7 @@ VERSIONS = ("1.29", kubernetes_validate.latest_version())
 DOCUMENTATION = KUBERNETES.parents[1] / "docs" / "kubernetes.md"
 SETTINGS: dict[str, type[ServiceSettings]] = {"api": ApiSettings, "emitter": EmitterSettings}
 SECRET_KEYS = {"emitter-secret", "jwt-secret", "mongo-url", "mongodb-key", "mongodb-password", "redis-password"}
+WHILE_REPLACED = {"emitter-secret-previous", "jwt-secret-previous"}
 OWN_UID = 10001
 INTERNAL_CALL_S = 3  # an emitter waits so long for its internal calls in the end
 API_REQUEST_S = 5  # and a replica of the API for its requests
@@ -117,8 +119,8 @@ def test_every_manifest_is_valid(name: str, version: str) -> None:
 def test_the_components_go_together(
     mongodb: str, emitters: tuple[str, ...], way_in: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Whichever of each kind one chooses, with a monitor besides: it builds, and all of it is valid."""
-    manifests = composed(tmp_path, mongodb, *emitters, *way_in, "prometheus-operator")
+    """Whichever of each kind one chooses, with a monitor and an identity provider besides: it builds, and all of it is valid."""
+    manifests = composed(tmp_path, mongodb, *emitters, *way_in, "prometheus-operator", "jwks")
     for version in VERSIONS:
         assert problems(manifests, version) == []
     assert custom.problems([each for each in manifests if custom.is_custom(each)]) == []
@@ -188,13 +190,29 @@ def test_no_secret_is_in_a_manifest(name: str) -> None:
         for variable, value in environment(container).items():
             if isinstance(value, dict) and "secretKeyRef" in value:
                 assert value["secretKeyRef"]["name"] == "storecast"
-                assert value["secretKeyRef"]["key"] in SECRET_KEYS
+                assert value["secretKeyRef"]["key"] in SECRET_KEYS | WHILE_REPLACED
             elif re.search(r"SECRET|PASSWORD|KEY|TOKEN|AUTH", variable):
                 pytest.fail(f"{variable} is given in the open")
     for text in strings(manifests):
         # Of a URL's login there may only be a variable.
         assert not re.search(r"\w://[^/@\s$]*:(?!\$\()[^/@\s]+@", re.sub(r"`[^`]*`|\$\{[^}]*\}", "$()", text)), text
         assert not re.search(r"[A-Za-z0-9+/]{40,}={0,2}", re.sub(r"/[a-z0-9.-]+", "", text)), text
+
+
+@every_overlay
+def test_a_secret_may_have_another_beside_it_while_it_is_replaced(name: str) -> None:
+    """Those who take two are given the second where there is one; everything else has to be there."""
+    optional = {
+        (workload["metadata"]["name"], variable): value["secretKeyRef"]["key"]
+        for workload, container in containers(overlay(name))
+        for variable, value in environment(container).items()
+        if isinstance(value, dict) and value.get("secretKeyRef", {}).get("optional")
+    }
+    assert optional == {
+        ("api", "STORECAST_JWT_SECRET_PREVIOUS"): "jwt-secret-previous",
+        ("emitter", "STORECAST_JWT_SECRET_PREVIOUS"): "jwt-secret-previous",
+        ("emitter", "STORECAST_EMITTER_SECRET_PREVIOUS"): "emitter-secret-previous",
+    }
 
 
 @every_overlay
@@ -376,6 +394,18 @@ def test_emitters_are_replaced_or_share_a_redis(name: str) -> None:
 
 
 @every_overlay
+def test_what_is_counted_is_counted_by_all_together(name: str) -> None:
+    """Where there is a Redis the API's replicas have it as the emitters do, with its password."""
+    manifests = overlay(name)
+    api, emitter = (
+        environment(pod(one(manifests, "Deployment", service))["containers"][0]) for service in ("api", "emitter")
+    )
+    assert ("STORECAST_REDIS_URL" in api) is (name in CLUSTERED)
+    for variable in ("STORECAST_REDIS_URL", "REDIS_PASSWORD"):
+        assert api.get(variable) == emitter.get(variable)
+
+
+@every_overlay
 def test_the_relay_reaches_an_emitter_that_is_not_ready(name: str) -> None:
     """An emitter is not ready before the relay has handed over: a ready address alone would be a deadlock."""
     manifests = overlay(name)
@@ -455,8 +485,8 @@ def test_only_those_reach_a_pod_who_need_to(name: str) -> None:
         "emitter": {"proxies", "prometheus", "api"} | gateway,
         "mongodb": {"api", "mongodb", "mongodb-init"},
         "mongodb-init": set(),
-        "redis": {"emitter", "redis", "redis-sentinel"},
-        "redis-sentinel": {"emitter", "redis", "redis-sentinel"},
+        "redis": {"api", "emitter", "redis", "redis-sentinel"},
+        "redis-sentinel": {"api", "emitter", "redis", "redis-sentinel"},
         "gateway": {"all"},
     }
     for workload in workloads(manifests):
@@ -567,6 +597,38 @@ def test_the_documented_combination_builds(tmp_path: Path) -> None:
     assert of_kind(manifests, "PodMonitor")
 
 
+@pytest.mark.parametrize("emitters", [(), ("redis",)], ids=["one", "many"])
+def test_tokens_of_an_identity_provider_are_taken_in_place_of_a_secret(
+    emitters: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Both services have its URL and its issuer, and no secret, with which they would not start."""
+    manifests = composed(tmp_path, "existing-mongodb", *emitters, "ingress", "jwks")
+    assert problems(manifests, VERSIONS[-1]) == []
+    known = one(manifests, "ConfigMap", "identity-provider")["data"]
+    for service, settings in SETTINGS.items():
+        given = environment(pod(one(manifests, "Deployment", service))["containers"][0])
+        found = {
+            variable: known[value["configMapKeyRef"]["key"]]
+            for variable, value in given.items()
+            if isinstance(value, dict) and value.get("configMapKeyRef", {}).get("name") == "identity-provider"
+        }
+        assert found == {
+            "STORECAST_JWKS_URL": "https://id.example/jwks",
+            "STORECAST_JWT_ISSUER": "https://id.example",
+            "STORECAST_JWT_AUDIENCE": "storecast",
+        }
+        assert not [variable for variable in given if variable.startswith("STORECAST_JWT_SECRET")]
+        tokens_of(load(settings, found))
+
+
+def test_the_documented_identity_provider_is_ones_own(tmp_path: Path) -> None:
+    """What is put in the place of the examples is what the services are given."""
+    known = one(documented("identity", tmp_path), "ConfigMap", "identity-provider")
+    assert known["metadata"]["namespace"] == "storecast"
+    assert known["data"]["jwks-url"].startswith(known["data"]["issuer"])
+    assert known["data"]["issuer"] == "https://id.shop.example"
+
+
 def test_the_documented_commands_are_about_what_there_is() -> None:
     """Each workload, secret key, label and pod that a command names is one of the overlays', and each port and file."""
     text = DOCUMENTATION.read_text()
@@ -580,6 +642,7 @@ def test_the_documented_commands_are_about_what_there_is() -> None:
     assert selected <= there_are
     assert set(re.findall(r"\.data\.([a-z-]+)", text)) | set(re.findall(r"^\| `([a-z-]+)` \| (?:restart|run|all)",
         text, re.MULTILINE)) <= SECRET_KEYS  # fmt: skip
+    assert set(re.findall(r'"([a-z-]+-previous)\\?": (?:null|\\")', text)) == WHILE_REPLACED
     for pod_name in re.findall(r"exec (?:-i )?([a-z-]+)-0", text):
         assert one(manifests, "StatefulSet", pod_name)
     for path in re.findall(r"\bdeploy/[\w./-]+\.(?:ya?ml|json)", text):
@@ -613,13 +676,13 @@ def test_a_monitor_finds_the_pods_and_calls_the_jobs_as_the_alerts_do(tmp_path: 
 
 
 def test_the_documented_secrets_are_those_that_are_asked_for() -> None:
-    """Each key that a manifest asks for is made by the documented command, and no other."""
+    """Each key that a manifest needs is made by the documented command, and no other."""
     made = set(re.findall(r"--from-literal=([a-z-]+)=", DOCUMENTATION.read_text()))
     asked = {
         value["secretKeyRef"]["key"]
         for name in OVERLAYS
         for _, container in containers(overlay(name))
         for value in environment(container).values()
-        if isinstance(value, dict) and "secretKeyRef" in value
+        if isinstance(value, dict) and "secretKeyRef" in value and "optional" not in value["secretKeyRef"]
     }
     assert made == asked == SECRET_KEYS

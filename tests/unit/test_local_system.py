@@ -154,12 +154,13 @@ def test_a_single_emitter_needs_no_redis(tmp_path: Path) -> None:
     """None is started, whatever the environment of the user says."""
     system = planned(tmp_path, "none")
     assert (system.redis, system.redis_url, system.redises) == (None, "", [])
-    assert system.emitters[0].environment["STORECAST_REDIS_URL"] == ""
+    for program in (*system.emitters, *system.replicas):
+        assert program.environment["STORECAST_REDIS_URL"] == ""
 
 
 @pytest.mark.parametrize("gateway", ["none", "traefik"])
 def test_several_emitters_share_a_redis(tmp_path: Path, gateway: Choice) -> None:
-    """Each emitter knows the Redis, its own address and who may talk; each replica knows all the emitters."""
+    """Each emitter knows the Redis, its own address and who may talk; each replica knows it and all the emitters."""
     if gateway != "none":
         require_gateway(gateway)
     system = planned(tmp_path, gateway, emitters=3)
@@ -175,6 +176,7 @@ def test_several_emitters_share_a_redis(tmp_path: Path, gateway: Choice) -> None
             emitter.environment["STORECAST_ALLOWED_ORIGINS"]
         )
     for replica in system.replicas:
+        assert replica.environment["STORECAST_REDIS_URL"] == f"redis://{system.redis.address}"
         assert replica.environment["STORECAST_EMITTER_URL"] == ",".join(urls)
         assert replica.environment["STORECAST_PUBLIC_WS_URL"] == (urls[0] if gateway == "none" else "")
 
@@ -191,7 +193,8 @@ def test_a_redis_that_is_given_is_used(tmp_path: Path) -> None:
     url = "redis://:hunter2@redis.example:6380/1"
     system = planned(tmp_path, "none", redis_url=url)
     assert system.redis is None
-    assert system.emitters[0].environment["STORECAST_REDIS_URL"] == url
+    for program in (*system.emitters, *system.replicas):
+        assert program.environment["STORECAST_REDIS_URL"] == url
 
 
 def test_a_wrong_url_of_a_redis_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.local import haproxy
 from shared.settings import PREFIX
@@ -32,6 +33,8 @@ OF_NO_USE = {
     ),
     *("userns_mode",),
 }
+
+STACK_SECRETS = ["storecast_emitter_secret", "storecast_jwt_secret"]
 
 every_stack = pytest.mark.parametrize("name", STACKS)
 
@@ -71,6 +74,8 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
             ("with TLS", variable)
             for variable in ("STORECAST_ORIGIN", "STORECAST_TLS_CERTIFICATE", "STORECAST_TLS_KEY")
         ),
+        ("while the emitter secret is replaced", "STORECAST_EMITTER_SECRET_PREVIOUS_NAME"),
+        ("while the secret of the tokens is replaced", "STORECAST_JWT_SECRET_PREVIOUS_NAME"),
     ],
 )
 def test_what_is_missing_is_said(name: str, variable: str) -> None:
@@ -98,19 +103,32 @@ def test_secrets_are_dockers(name: str) -> None:
         assert not re.search(r"SECRET|PASSWORD|TOKEN", " ".join(described.get("environment", {}))), service
     settings = {f"{PREFIX}{field}".lower() for each in SETTINGS.values() for field in each.model_fields}
     used = {service: {each["source"] for each in read["services"][service]["secrets"]} for service in SETTINGS}
-    assert used == {
-        "api": {"storecast_emitter_secret", "storecast_jwt_secret"},
-        "emitter": {"storecast_emitter_secret", "storecast_jwt_secret"},
-    }
+    every = set(STACK_SECRETS)
+    jwt = {"storecast_jwt_secret_previous"} if "jwt-secret-previous" in STACKS[name] else set()
+    emitter = {"storecast_emitter_secret_previous"} if "emitter-secret-previous" in STACKS[name] else set()
+    assert used == {"api": every | jwt, "emitter": every | jwt | emitter}
     assert {secret for service in used.values() for secret in service} <= settings
-    for secret in ("storecast_emitter_secret", "storecast_jwt_secret"):
+    for secret in STACK_SECRETS:
         assert f"docker secret create {secret} -" in DOCUMENT.read_text()
+
+
+def test_a_secret_can_be_another_by_another_name() -> None:
+    """A Docker secret cannot be changed; the services find it by the same name wherever it comes from."""
+    by_another = {"STORECAST_EMITTER_SECRET_NAME": "emitter-2", "STORECAST_JWT_SECRET_NAME": "jwt-2"}
+    for given, names in ((NEEDED, STACK_SECRETS), (NEEDED | by_another, by_another.values())):
+        told = stack(files("one emitter"), given=given)
+        read = yaml.safe_load(told.stdout)
+        assert [read["secrets"][secret]["name"] for secret in STACK_SECRETS] == list(names)
+        for service in SETTINGS:
+            assert [
+                each.get("target", each["source"]) for each in read["services"][service]["secrets"]
+            ] == STACK_SECRETS
 
 
 @every_stack
 def test_each_is_replaced_as_it_has_to_be(name: str) -> None:
     """A lone emitter and MongoDB end before their successors start; an API replica, and one emitter of many, after."""
-    many = name in {"many emitters", "all"}
+    many = "emitters" in STACKS[name]
     services = stack_config(name)["services"]
     orders = {service: each["deploy"]["update_config"]["order"] for service, each in services.items()}
     assert orders == {
@@ -163,7 +181,7 @@ def test_a_start_may_take_as_long_as_the_api_waits(name: str) -> None:
 
 @every_stack
 def test_data_has_its_place_and_its_network(name: str) -> None:
-    """MongoDB stays where its volume is; it and Redis have no way out, and nobody else a way to them."""
+    """MongoDB stays where its volume is; it and Redis have no way out, and nobody but the services a way to them."""
     read = stack_config(name)
     services = read["services"]
     assert services["mongo"]["deploy"]["placement"]["constraints"] == ["node.labels.storecast-data == true"]
@@ -173,7 +191,7 @@ def test_data_has_its_place_and_its_network(name: str) -> None:
         network: {each for each in services if network in services[each]["networks"]} for network in read["networks"]
     }
     expected = {"data": {"mongo", "api"}, "services": {"api", "emitter", "gateway"}}
-    assert networks == expected | ({"cluster": {"redis", "emitter"}} if "redis" in services else {})
+    assert networks == expected | ({"cluster": {"redis", "api", "emitter"}} if "redis" in services else {})
     for network, described in read["networks"].items():
         assert described["driver"] == "overlay"
         assert described["driver_opts"] == {"encrypted": "true"}
@@ -189,6 +207,20 @@ def test_every_variable_is_a_setting(name: str) -> None:
         names = {f"{PREFIX}{field.upper()}" for field in settings.model_fields}
         assert given.keys() <= names
         load(settings, given)
+
+
+@every_stack
+def test_what_is_counted_is_counted_by_all_together(name: str) -> None:
+    """Where there is a Redis both services have it."""
+    services = stack_config(name)["services"]
+    given = {services[service]["environment"].get("STORECAST_REDIS_URL") for service in SETTINGS}
+    assert given == ({"redis://redis:6379"} if "redis" in services else {None})
+
+
+def test_redis_forgets_nothing_for_want_of_room() -> None:
+    """It is the one of Compose."""
+    redis, by_compose = (read["services"]["redis"] for read in (stack_config("many emitters"), config(("emitters",))))
+    assert redis["command"] == by_compose["command"]
 
 
 def gateway(name: str) -> Config:
