@@ -94,13 +94,14 @@ def _entry(change: Change, seq: int) -> Entry | None:
 def _deleted(change: Change, seq: int, before: Product | None) -> Entry | None:
     payload: dict[str, Any] | Gone
     if before is not None:
-        payload, version, topics = before.model_dump(mode="json"), before.version, _topics(before)
+        payload, event_id, topics = before.model_dump(mode="json"), before.deletion_id, _topics(before)
     elif change.before is None and isinstance(change.key, ObjectId):
         # The image was not kept or too large: that it is gone must be heard all the same.
-        payload, version, topics = {"id": str(change.key)}, 0, [PRODUCTS, f"product:{change.key}"]
+        payload, event_id = {"id": str(change.key)}, f"{change.key}-0-deleted"
+        topics = [PRODUCTS, f"product:{change.key}"]
     else:
         return None
-    return Entry(seq, f"{change.key}-{version}-deleted", _EVENTS["delete"], payload, topics, change.time, change.token)
+    return Entry(seq, event_id, _EVENTS["delete"], payload, topics, change.time, change.token)
 
 
 def _product(document: Document | None) -> Product | None:

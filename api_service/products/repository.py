@@ -106,10 +106,10 @@ class ProductRepository:
                 return_document=ReturnDocument.AFTER,
             )
 
-    async def delete(self, product_id: ObjectId) -> bool:
-        """Remove a product; False if there is none."""
+    async def delete(self, product_id: ObjectId) -> Document | None:
+        """Remove a product; return it as it was, or None if there is none."""
         async with self._database.call():
-            return (await self._products.delete_one({"_id": product_id})).deleted_count == 1
+            return await self._products.find_one_and_delete({"_id": product_id})
 
 
 def _key(document: Document) -> str | None:

@@ -188,6 +188,11 @@ class Product(BaseModel):
         """The id of the event that tells of this version."""
         return f"{self.id}-{self.version}"
 
+    @property
+    def deletion_id(self) -> str:
+        """The id of the event that tells that this version was deleted."""
+        return f"{self.event_id}-deleted"
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read a stored document; raise ValueError (pydantic's) if it is not a product."""

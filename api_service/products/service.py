@@ -138,9 +138,12 @@ class ProductService:
 
     async def delete(self, product_id: ObjectId) -> None:
         """Remove a product; raise NotFound."""
-        if not await self._repository.delete(product_id):
+        document = await self._repository.delete(product_id)
+        if document is None:
             raise _not_found(product_id)
-        _tell("delete", product_id=str(product_id))
+        # Of what was no product there is no event.
+        product = _product_or_none(document)
+        _tell("delete", product_id=str(product_id), event_id=product.deletion_id if product else None)
 
 
 def _new_document(draft: ProductDraft, caller: str, key: str | None) -> Document:
@@ -157,7 +160,7 @@ def _stored(operation: str, document: Document) -> Product:
     return product
 
 
-def _tell(operation: str, **ids: str) -> None:
+def _tell(operation: str, **ids: str | None) -> None:
     metrics.writes.labels(operation).inc()
     _log.info("product written", operation=operation, **ids)
 

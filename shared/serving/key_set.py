@@ -62,7 +62,7 @@ class KeySet:
                     await self._tried.wait()
 
     async def run(self) -> None:
-        """Fetch the keys, and again every five minutes or when a token names one that is not there."""
+        """Fetch the keys, and again every five minutes, after a failure, and when a token names another."""
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
             while True:
                 self._wanted.clear()
@@ -71,7 +71,7 @@ class KeySet:
                 await asyncio.sleep(_RETRY_S)
                 self._is_resting = False
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_REFRESH_S - _RETRY_S if self._keys else 0):
+                    async with asyncio.timeout(0 if self._is_away else _REFRESH_S - _RETRY_S):
                         await self._wanted.wait()
 
     async def _try(self, http: httpx.AsyncClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.listening import Listener
+from tests.listening import Listener, Numbered
 from tests.mongod import Mongod, unused_database
 from tests.observability import ROOT, Selector, expressions, selectors
 from tests.system import System
@@ -34,19 +34,38 @@ def _lines(system: System, word: str) -> list[dict[str, Any]]:
 
 
 async def test_a_product_is_followed_by_one_id_through_all_logs(cluster: System) -> None:
-    """Its event's id finds who stored it, numbered it, relayed it, took it, and each emitter that delivered it.
+    """Each event's id finds who stored it, numbered it, relayed it, took it, and each emitter that delivered it.
 
-    The first line also has the request's id, and the others the event's number.
+    That of a creation, of a change and of a deletion. The first line also has the request's id, and the others the
+    event's number.
     """
     async with Listener(cluster.url, transports=["websocket"]) as listener:
-        headers = {"X-Request-ID": "order-4711.a_b"}
-        response = await cluster.http.post("/products", json={"name": "Moka", "price": "1"}, headers=headers)
-        [heard] = await listener.client.heard(1)
-    event_id = f"{response.json()['id']}-1"
-    assert (response.headers["X-Request-ID"], heard.meta["id"]) == ("order-4711.a_b", event_id)
+        draft = {"name": "Moka", "price": "1"}
+        made = await cluster.http.post("/products", json=draft, headers=_named("order-4711.a_b"))
+        product = made.json()["id"]
+        await cluster.http.patch(f"/products/{product}", json={"price": "2"}, headers=_named("order-4711.c"))
+        await cluster.http.delete(f"/products/{product}", headers=_named("order-4711.d"))
+        heard = await listener.client.heard(3)
+    assert made.headers["X-Request-ID"] == "order-4711.a_b"
+    assert [each.meta["id"] for each in heard] == [f"{product}-1", f"{product}-2", f"{product}-2-deleted"]
+
+    steps = zip(heard, ("create", "update", "delete"), ("order-4711.a_b", "order-4711.c", "order-4711.d"), strict=True)
+    for event, operation, request_id in steps:
+        written = await _follow(cluster, event)
+        assert (written["operation"], written["request_id"], written["product_id"]) == (operation, request_id, product)
+
+
+def _named(request_id: str) -> dict[str, str]:
+    return {"X-Request-ID": request_id}
+
+
+async def _follow(cluster: System, event: Numbered) -> dict[str, Any]:
+    """Find every step of an event by its id; return the first, of the request."""
+    event_id = event.meta["id"]
 
     def followed() -> list[dict[str, Any]] | None:
-        lines = _lines(cluster, event_id)
+        # The id of a deletion begins with that of the change before.
+        lines = _lines(cluster, f'"{event_id}"')
         return lines if sum(line["event"] == "delivered" for line in lines) == 2 else None
 
     lines = await eventually(followed, message="both emitters have delivered it")
@@ -61,13 +80,12 @@ async def test_a_product_is_followed_by_one_id_through_all_logs(cluster: System)
         ("delivered", "emitter"),
     }
     written = told["product written", "api"]
-    assert (written["request_id"], written["operation"]) == ("order-4711.a_b", "create")
     assert told["numbered", "api"]["instance"] == told["relayed", "api"]["instance"] == leader
     for line in lines:
         if line is not written:
-            assert line["first_seq"] <= heard.seq <= line["last_seq"]
-            assert event_id in line["event_ids"]
+            assert line["first_seq"] <= event.seq <= line["last_seq"]
     assert {line["instance"] for line in lines if line["event"] == "delivered"} == set(cluster.emitter_urls)
+    return written
 
 
 async def test_logs_hold_no_secret_and_nothing_of_a_product(cluster: System) -> None:

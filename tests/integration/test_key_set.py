@@ -193,6 +193,21 @@ async def test_a_provider_that_fails_takes_no_known_key_away(provider: Provider,
             await tokens.identify(signed("another"))
 
 
+@pytest.mark.usefixtures("_short_rest")
+async def test_a_provider_that_fails_is_asked_again_soon(provider: Provider) -> None:
+    """Also where there are keys, and no token names another: so that it is known whether it is still away."""
+    async with reading(provider) as tokens:
+        await tokens.identify(signed("one"))
+        provider.answer = web.Response(status=500)
+
+        async def is_asked() -> bool:
+            return not await is_known(tokens, "new") and provider.asked > 1
+
+        await eventually(is_asked, message="it is asked for a new key")
+        before = provider.asked
+        await eventually(lambda: provider.asked > before + 2, message="it is asked again and again")
+
+
 async def test_without_any_key_nobody_is_refused_for_good(provider: Provider) -> None:
     """A provider that was never reached: the token may be good, so it is not called bad."""
     provider.answer = web.Response(status=503)

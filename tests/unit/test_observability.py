@@ -20,6 +20,15 @@ _ALERTS = {rule["alert"]: rule for rule in alerts()}
 
 
 @pytest.mark.parametrize("name", _ALERTS)
+def test_an_alert_is_seen_to_be_raised(name: str) -> None:
+    """A rule that is never raised looks as if all were well: each has a case of its own in which it is."""
+    groups = yaml.safe_load((FOLDER / "alerts.test.yml").read_text())["tests"]
+    raised = {case["alertname"] for group in groups for case in group["alert_rule_test"] if case.get("exp_alerts")}
+
+    assert name in raised
+
+
+@pytest.mark.parametrize("name", _ALERTS)
 def test_an_alert_says_what_is_wrong_and_where_to_read_on(name: str) -> None:
     """Each has a summary, a description, a severity, and a section of its own in the page for operators."""
     rule = _ALERTS[name]
