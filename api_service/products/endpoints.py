@@ -34,6 +34,13 @@ _TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
 _OUR_TAG = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,15})"')
 
 
+# What can be done with a product that was made, for programs that follow the document.
+_LINKS = {
+    name: {"operationId": f"{name}_products__product_id__{method}", "parameters": {"product_id": "$response.body#/id"}}
+    for name, method in (("read", "get"), ("patch", "patch"), ("delete", "delete"))
+}
+
+
 # Dependencies are coroutines, although none waits: each plain function would be sent to a thread, for every request.
 async def _service(request: Request) -> ProductService:
     return cast(ProductService, request.app.state.products)
@@ -92,7 +99,7 @@ writing = guarded_router(PRODUCTS_WRITE, prefix=PATH, tags=["products"])
     status_code=201,
     response_model=Product,
     dependencies=[Depends(_require_json)],
-    responses={200: {"model": Product}},
+    responses={200: {"model": Product}, 201: {"links": _LINKS}},
 )
 async def create(draft: ProductDraft, caller: Caller, service: Service, idempotency_key: Key = None) -> Response:
     """Create a product: 201, or 200 with the product that the same Idempotency-Key made before."""
