@@ -6,7 +6,6 @@ HttpError
 +-- NotFound             404
 +-- OffsetGone           410  the event log no longer reaches back to it
 +-- StaleVersion         412  If-Match names a version that is not the newest
-+-- WrongMediaType       415
 +-- WrongHost            421  it was called by a name that is not this machine's
 +-- Invalid              422
 |   +-- KeyReused        422  the idempotency key came with another body before
@@ -62,12 +61,6 @@ class StaleVersion(HttpError):
     """The product has changed since the version that If-Match names."""
 
     status = 412
-
-
-class WrongMediaType(HttpError):
-    """The body is not declared as JSON."""
-
-    status = 415
 
 
 class WrongHost(HttpError):

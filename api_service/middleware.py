@@ -3,10 +3,10 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_service.errors import WrongMediaType
 from api_service.products.endpoints import BATCH_PATH
 from shared.metrics import limited
 from shared.problems import FieldError
+from shared.serving.http.bodies import require_plain
 from shared.serving.http.errors import BodyTooLarge
 
 MAX_BODY_BYTES = 64 * 1024
@@ -14,9 +14,9 @@ MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024
 
 
 class BodyLimit:
-    """Refuses a body over the limit of its path: by what it declares, or else as soon as it has come too far.
+    """Refuses a body that is compressed, or over the limit of its path.
 
-    And one that is compressed: the limits are of what comes, and nobody here unpacks what that may become.
+    By what it declares, or else as soon as it has come too far.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,12 +31,10 @@ class BodyLimit:
         received = 0
         headers = Headers(scope=scope)
         declared = headers.get("content-length", "0")
-        encoding = headers.get("content-encoding", "identity")
 
         async def limited() -> Message:
             nonlocal received
-            if encoding.lower() != "identity":
-                raise _compressed()
+            require_plain(headers)
             if declared.isdecimal() and int(declared) > limit:
                 raise _too_large(limit)
             message = await receive()
@@ -46,12 +44,6 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
-
-
-def _compressed() -> WrongMediaType:
-    message = "send the body as it is, without Content-Encoding"
-    # RFC 9110, section 15.5.16: which would be taken.
-    return WrongMediaType(message, [FieldError("Content-Encoding", message)], {"Accept-Encoding": "identity"})
 
 
 def _too_large(limit: int) -> BodyTooLarge:

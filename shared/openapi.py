@@ -75,7 +75,7 @@ def _implied(operation: dict[str, Any]) -> set[int]:
         # The server itself bounds a URL, before any parameter is looked at.
         implied |= {414, 422}
     if "requestBody" in operation:
-        implied |= {400, 413, 422}
+        implied |= {400, 413, 415, 422}
     if "security" in operation:
         implied |= {401, 403, 503}
     return implied

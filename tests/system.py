@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from deploy.local import readiness, system
+from deploy.local.child import Program
 from deploy.local.data_dir import DataDir
 from deploy.local.gateway import PROXIES, Choice
 from deploy.local.ports import free_ports
@@ -42,6 +43,11 @@ class System:
         self._plan = plan
 
     @classmethod
+    def as_run(cls, program: Program) -> Program:
+        """Return a program as it is run: as `storecast up` does, unless a test has it otherwise."""
+        return program
+
+    @classmethod
     @asynccontextmanager
     async def running(
         cls,
@@ -72,7 +78,7 @@ class System:
         plan = system.plan(options, local, data)
         async with httpx.AsyncClient(base_url=plan.front.address, trust_env=False, timeout=_REQUEST_TIMEOUT_S) as http:
             programs = [*plan.redises, *plan.emitters, *plan.replicas, *plan.gateways]
-            with Processes(programs, directory / "log") as processes:
+            with Processes(map(cls.as_run, programs), directory / "log") as processes:
                 running = cls(plan, local.emitter_secret.get_secret_value(), processes, http)
                 await running.restore()
                 yield running

@@ -15,6 +15,7 @@ from shared.identity.tokens import Tokens
 from shared.metrics import limited
 from shared.openapi import BEARER
 from shared.problems import invalid_fields
+from shared.serving.http.bodies import require_plain
 from shared.serving.http.errors import BodyTooLarge, Invalid, Unavailable
 from ws_service.errors import Forbidden, Unauthorized
 from ws_service.settings import Settings
@@ -62,7 +63,8 @@ def _knows_secret(settings: Settings, authorization: str) -> bool:
 
 
 async def bounded_body(request: Request) -> bytes:
-    """Read the body, and stop where it becomes too large."""
+    """Read the body, and stop where it becomes too large. One that is compressed is refused."""
+    require_plain(request.headers)
     body = bytearray()
     try:
         async for chunk in request.stream():

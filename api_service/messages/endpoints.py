@@ -20,7 +20,7 @@ async def _messenger(request: Request) -> Messenger:
     return cast(Messenger, request.app.state.messenger)
 
 
-@router.post("", response_model_exclude_defaults=True, responses={415: {}})
+@router.post("", response_model_exclude_defaults=True)
 async def send(message: Message, caller: Caller, messenger: Annotated[Messenger, Depends(_messenger)]) -> Reached:
     """Send a message to users, devices or topics; with `ack_timeout_ms`, say who acknowledged it, and with what."""
     return await messenger.send(message, caller)

@@ -8,7 +8,7 @@ from fastapi import Body, Depends, Header, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from api_service.callers import Caller, guarded_router
-from api_service.errors import NotFound, WrongMediaType
+from api_service.errors import NotFound
 from api_service.products.ids import parse_id
 from api_service.products.schemas import (
     Batch,
@@ -23,7 +23,7 @@ from api_service.products.schemas import (
 from api_service.products.service import ProductService
 from shared.identity.identity import PRODUCTS_READ, PRODUCTS_WRITE
 from shared.problems import FieldError
-from shared.serving.http.errors import Invalid
+from shared.serving.http.errors import Invalid, WrongMediaType
 
 PATH = "/products"
 BATCH_PATH = "/products/batch"
@@ -32,6 +32,13 @@ BATCH_PATH = "/products/batch"
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
 _OUR_TAG = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,15})"')
+
+
+# What can be done with a product that was made, for programs that follow the document.
+_LINKS = {
+    name: {"operationId": f"{name}_products__product_id__{method}", "parameters": {"product_id": "$response.body#/id"}}
+    for name, method in (("read", "get"), ("patch", "patch"), ("delete", "delete"))
+}
 
 
 # Dependencies are coroutines, although none waits: each plain function would be sent to a thread, for every request.
@@ -92,7 +99,7 @@ writing = guarded_router(PRODUCTS_WRITE, prefix=PATH, tags=["products"])
     status_code=201,
     response_model=Product,
     dependencies=[Depends(_require_json)],
-    responses={200: {"model": Product}, 415: {}},
+    responses={200: {"model": Product}, 201: {"links": _LINKS}},
 )
 async def create(draft: ProductDraft, caller: Caller, service: Service, idempotency_key: Key = None) -> Response:
     """Create a product: 201, or 200 with the product that the same Idempotency-Key made before."""
@@ -109,7 +116,6 @@ async def create(draft: ProductDraft, caller: Caller, service: Service, idempote
     status_code=207,
     dependencies=[Depends(_require_json)],
     response_model_exclude_none=False,
-    responses={415: {}},
 )
 async def create_batch(batch: Batch, caller: Caller, service: Service) -> BatchResults:
     """Create up to 1,000 products; each item has a result of its own."""
@@ -130,7 +136,7 @@ async def read(product_id: Id, response: Response, service: Service) -> Product:
     return product
 
 
-@writing.patch("/{product_id}", dependencies=[Depends(_require_json)], responses={404: {}, 412: {}, 415: {}})
+@writing.patch("/{product_id}", dependencies=[Depends(_require_json)], responses={404: {}, 412: {}})
 async def patch(
     product_id: Id,
     changes: Annotated[dict[str, JsonValue], Body(examples=[{"price": "19.90", "stock": None}])],

@@ -21,6 +21,8 @@ async def test_no_request_breaks_a_service_or_its_document(mongod: Mongod, tmp_p
             rounds = [done async for done in fuzz(target, CASES, EXAMPLES, 1, tmp_path)]
             assert all(done.ok for done in rounds), rounds[-1].said
             assert sum(done.cases for done in rounds) >= CASES
+            # From a product that was made to reading, changing and removing it; nothing of the emitter's is linked.
+            assert target.name == "emitter" or max(done.links for done in rounds) >= 3, rounds[-1].said
 
 
 @pytest.mark.parametrize("done", [Round("api", 10, ok=False, said="a fault"), Round("api", 0, ok=True, said="")])

@@ -22,6 +22,7 @@ _SCOPES = "products:write messages:send operate"
 _LEFT_OUT = ("/drain", "/rebalance", "/operate/drain", "/operate/rebalance", "/websocket-service/sse")
 _CONFIG = Path(__file__).parent / "schemathesis.toml"
 _GENERATED = re.compile(r"^\s*(\d+) generated", re.MULTILINE)
+_FOLLOWED = re.compile(r"^\s*API Links:\s+(\d+) covered", re.MULTILINE)
 
 
 class Target(NamedTuple):
@@ -33,12 +34,16 @@ class Target(NamedTuple):
 
 
 class Round(NamedTuple):
-    """What came of some cases: everything that Schemathesis said, where it found something."""
+    """What came of some cases: everything that Schemathesis said, where it found something.
+
+    `links` says how many links of the document its sequences of calls have followed.
+    """
 
     service: str
     cases: int
     ok: bool
     said: str
+    links: int = 0
 
 
 def targets(system: System) -> tuple[Target, ...]:
@@ -81,4 +86,11 @@ async def _round(target: Target, examples: int, seed: int, directory: Path) -> R
             process.kill()
     said = out.decode(errors="replace")
     generated = _GENERATED.search(said)
-    return Round(target.name, int(generated[1]) if generated else 0, process.returncode == 0, said)
+    followed = _FOLLOWED.search(said)
+    return Round(
+        target.name,
+        int(generated[1]) if generated else 0,
+        process.returncode == 0,
+        said,
+        int(followed[1]) if followed else 0,
+    )

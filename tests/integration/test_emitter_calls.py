@@ -1,10 +1,11 @@
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.emitter_api import EMIT_PATH, EVENTS_PATH, POSITION_PATH, Batch
+from shared.emitter_api import DRAIN_PATH, EMIT_PATH, EVENTS_PATH, POSITION_PATH, REBALANCE_PATH, Batch
 from shared.rooms import OF_CONNECTIONS, RESERVED_EVENTS
 from tests.events import EPOCH, event, history, live
 from tests.integration.emitter import SECRET, Emitter
@@ -88,6 +89,20 @@ async def test_a_body_without_end_is_cut_off(emitter: Emitter) -> None:
 
     answer = await emitter.http.post(EVENTS_PATH, content=chunks())
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", [EVENTS_PATH, EMIT_PATH, DRAIN_PATH, REBALANCE_PATH])
+async def test_a_body_that_is_compressed(emitter: Emitter, path: str) -> None:
+    """415 that says how to send it, as at the API: nothing is unpacked, and nothing is done."""
+    body = gzip.compress(history(1, 5).model_dump_json().encode())
+    for encoding in ("gzip", "GZIP", "identity, gzip", "br"):
+        answer = await emitter.http.post(path, content=body, headers={"Content-Encoding": encoding})
+        assert answer.status_code == 415
+        assert answer.headers["Accept-Encoding"] == "identity"
+        assert [error["field"] for error in answer.json()["errors"]] == ["Content-Encoding"]
+    assert (await emitter.http.get("/readyz")).json()["status"] != "draining"
+    plain = await emitter.http.post(EMIT_PATH, json={"event": "hello"}, headers={"Content-Encoding": "identity"})
+    assert plain.status_code == 200
 
 
 async def test_a_full_batch_of_the_largest_events_is_taken(emitter: Emitter) -> None:

@@ -1,13 +1,20 @@
 """What a caller sends is data, wherever it is sent: it is never an operator, a pattern or a program."""
 
 import json
+import re
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from api_service.app import create_app
+from api_service.settings import Settings
+from tests.integration.emitter import Emitter
+from tests.tokens import JWT_SECRET, signed, token
 from tests.waiting import quick
 
 # https://www.mongodb.com/docs/manual/reference/operator/query/
@@ -69,8 +76,83 @@ async def test_an_operator_is_no_value_of_a_query(api: httpx.AsyncClient, operat
     assert (await api.get("/products", params={"q": text})).json()["items"] == []
     for method in ("GET", "DELETE"):
         assert (await api.request(method, f"/products/{quote(text, safe='')}")).status_code == 404
-    assert (await api.get("/events", params={"after": text})).status_code == 422
+    for parameter in ("after", "limit"):
+        assert (await api.get("/events", params={parameter: text})).status_code == 422
+        assert (await api.get("/events", params={f"{parameter}[{name}]": "1"})).status_code == 422
     assert await names(api) == ["a"]
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: next(iter(operator)))
+async def test_an_operator_is_no_value_of_a_message_or_an_order(
+    api: httpx.AsyncClient, operator: dict[str, Any]
+) -> None:
+    """Refused with the field's name. As a payload it is data, and as a text it names no emitter."""
+    # Without tokens only who calls this machine by a name of its own is an operator.
+    api.headers["Host"] = "127.0.0.1"
+    message = {"event": "hello", "payload": 1, "to": ["user:ann"], "ack_timeout_ms": 100}
+    for path, body, fields in (
+        ("/messages", message, ("event", "to", "ack_timeout_ms")),
+        ("/operate/drain", {"node": "emitter-1"}, ("node",)),
+        ("/operate/rebalance", {"node": "emitter-1", "target": 1}, ("node", "target")),
+    ):
+        for field in fields:
+            for value in (operator, [operator]):
+                answer = await api.post(path, json={**body, field: value})
+                assert answer.status_code == 422, (path, field, value)
+                assert answer.json()["errors"][0]["field"].startswith(field)
+        assert (await api.post(path, json={**body, **operator})).status_code == 422
+        assert (await api.post(path, json=operator)).status_code == 422
+    # Nothing listens where the emitter is looked for: what is right is told so.
+    assert (await api.post("/messages", json={**message, "payload": operator})).status_code == 503
+    for path in ("/operate/drain", "/operate/rebalance"):
+        order = {"node": json.dumps(operator)[:100], **({"target": 1} if path.endswith("rebalance") else {})}
+        assert (await api.post(path, json=order)).status_code in {422, 503}
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: next(iter(operator)))
+async def test_an_operator_is_no_idempotency_key_of_a_batch(api: httpx.AsyncClient, operator: dict[str, Any]) -> None:
+    """An object is refused, item by item; a text is a key that finds its own product alone."""
+    made = await api.post("/products/batch", json={"items": [{"product": DRAFT, "idempotency_key": "honest"}]})
+    assert made.json()["results"][0]["status"] == 201
+    for key in (operator, [operator], [operator, "honest"]):
+        answer = await api.post("/products/batch", json={"items": [{"product": DRAFT, "idempotency_key": key}]})
+        assert answer.json()["results"][0]["status"] == 422, key
+    text = f'{{"{next(iter(operator))}":""}}'
+    for status in (201, 200):
+        answer = await api.post("/products/batch", json={"items": [{"product": DRAFT, "idempotency_key": text}]})
+        assert answer.json()["results"][0]["status"] == status
+    assert await count(api) == 2
+
+
+@pytest.fixture
+async def guarded_api(api_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A product API that asks for tokens."""
+    app = create_app(api_settings.model_copy(update={"auth": "jwt", "jwt_secret": SecretStr(JWT_SECRET)}))
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        yield http
+
+
+async def test_an_operator_is_no_token_and_no_user(guarded_api: httpx.AsyncClient) -> None:
+    """As a token it proves nothing, nor as what a token says, whoever has signed it."""
+    for operator in OPERATORS:
+        rights = {"aud": "storecast", "exp": int(time.time()) + 3_600, "sub": "ann", "scope": "products:write"}
+        for shown in (
+            json.dumps(operator),
+            token(json.dumps(operator), scope="products:write"),
+            *(signed({**rights, claim: operator}) for claim in ("sub", "aud", "exp", "scope")),
+        ):
+            headers = {"Authorization": f"Bearer {shown}"}
+            answer = await guarded_api.post("/products", json=DRAFT, headers=headers)
+            assert answer.status_code in {401, 403}, shown
+    assert await count(guarded_api) == 0
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: next(iter(operator)))
+async def test_an_operator_is_no_name_of_a_request(shared_api: httpx.AsyncClient, operator: dict[str, Any]) -> None:
+    """What goes into each line of the log is a plain name, or else one of ours."""
+    answer = await shared_api.get("/livez", headers={"X-Request-ID": json.dumps(operator)})
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
 
 async def test_an_operator_is_no_value_of_a_header(api: httpx.AsyncClient) -> None:
@@ -141,3 +223,57 @@ async def test_thousands_of_keys_are_thousands_of_products(api: httpx.AsyncClien
         answer = await api.post("/products", json=DRAFT, headers=[(b"Idempotency-Key", key)])
         assert answer.status_code == 422, key
     assert await count(api) == 1_001
+
+
+@pytest.fixture(scope="module")
+async def emitter() -> AsyncIterator[Emitter]:
+    async with Emitter.opened(
+        auth="jwt", jwt_secret=JWT_SECRET, client_topics=["chat:*"], client_messages_per_second=1_000
+    ) as emitter:
+        yield emitter
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: next(iter(operator)))
+async def test_an_operator_is_no_value_of_a_listener(emitter: Emitter, operator: dict[str, Any]) -> None:
+    """Neither in the URL nor as the number from which a stream is to go on."""
+    name, text = next(iter(operator)), json.dumps(operator)
+    sse = "/websocket-service/sse"
+    answer = await emitter.public.get(sse, headers={"Last-Event-ID": text})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
+    for parameter in ("topics", "after"):
+        for named, value in ((parameter, text), (f"{parameter}[{name}]", "1")):
+            assert (await emitter.public.get(sse, params={named: value})).status_code == 422
+    assert (await emitter.public.get(sse, params={"token": text})).status_code == 401
+    assert (await emitter.public.get(sse, headers={"Authorization": f"Bearer {text}"})).status_code == 401
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: next(iter(operator)))
+async def test_an_operator_is_no_value_of_a_socket(emitter: Emitter, operator: dict[str, Any]) -> None:
+    """In no field of the handshake and of no event; what is said to others is data, and comes as it was said."""
+    text = json.dumps(operator)
+    wrong = [{field: operator} for field in ("topics", "after", "pid", "offset", "token")]
+    for auth in (*wrong, {"topics": [operator]}, {"topics": [text]}, {"after": text}, operator):
+        async with emitter.client(auth) as client:
+            assert (await client.refused())["data"]["status"] == 422, auth
+    async with emitter.client({"token": text}) as client:
+        assert (await client.refused())["data"]["status"] == 401
+    async with emitter.client({"topics": ["chat:lobby"]}) as client:
+        await client.welcome()
+        chosen = [{"topics": operator}, {"topics": [operator]}, {"topics": [text]}, operator, [operator], text]
+        for event, requests in {
+            "subscribe": [*chosen, {"topics": ["products"], "after": operator}],
+            "unsubscribe": chosen,
+            "publish": [
+                *({"topic": "chat:lobby", "event": "a", "payload": 1, field: operator} for field in ("topic", "event")),
+                operator,
+                text,
+            ],
+            "authenticate": [{"token": operator}, operator, text],
+        }.items():
+            for request in requests:
+                assert (await client.call(event, request))["error"]["status"] == 422, (event, request)
+        assert (await client.call("authenticate", {"token": text}))["error"]["status"] == 401
+        async with emitter.client({"topics": ["chat:lobby"]}) as other:
+            await other.welcome()
+            await other.say("publish", {"topic": "chat:lobby", "event": "hello", "payload": operator})
+            assert (await client.event())[:2] == ["hello", operator]

@@ -459,6 +459,7 @@ async def test_who_does_not_join_is_let_go() -> None:
     async with Emitter.opened(connect_timeout_ms=100) as emitter:
         async with connect(f"ws://{emitter.address}{WEBSOCKET}", proxy=None) as stranger, asyncio.timeout(5):
             await stranger.wait_closed()
+        assert (stranger.close_code, stranger.close_reason) == (1008, "a client has to join within 0.1 s")
         assert len(admission(emitter)) == 0
     assert limited("connect_time") == before + 1
 

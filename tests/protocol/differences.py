@@ -63,6 +63,7 @@ _TWO_CONNECTS = (
     "the second one closes the connection; the reference takes both as long as the first is not answered yet"
 )
 _UNFINISHED = "a message that was never finished is called a mistake; the connection ends either way"
+_NOT_JOINED = "who has not joined in time is told so in the close frame, with 1008 like anyone who went too far"
 _UNANSWERED = "what was not dealt with yet is dropped with a connection that ends for a bad frame"
 
 DIFFERENCES = {
@@ -112,6 +113,13 @@ DIFFERENCES = {
         _CLOSED_LATER,
     ),
     "before CONNECT: two CONNECTs at once": Difference(('40{"sid":"<sid>"}', "42[welcome]", _CLOSED), _TWO_CONNECTS),
+    "no CONNECT comes": Difference(("closed 1008",), _NOT_JOINED),
+    "only a CONNECT to an unknown namespace comes": Difference(
+        ('44/nowhere,{"message":"Invalid namespace"}', "closed 1008"), _NOT_JOINED
+    ),
+    "only a CONNECT that is refused comes": Difference(
+        ('44{"data":"<data>","message":"the handshake\'s auth is not valid"}', "closed 1008"), _NOT_JOINED
+    ),
     "websocket: a Close between fragments": Difference(("closed 1002",), _UNFINISHED),
     "websocket: a message and then a bad frame": Difference(("closed 1002",), _UNANSWERED),
     "POST whose chunks are none": Difference(

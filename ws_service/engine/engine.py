@@ -59,7 +59,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         self._to_pong = Deadlines[Session](settings.ping_timeout_ms / 1000, Session.drop)
         # Those who have sent something else than the pong that is waited for: once, that is as good.
         self._reprieved: set[Session] = set()
-        self._to_connect = Deadlines[Session](settings.connect_timeout_ms / 1000, _give_up)
+        self._to_connect = Deadlines[Session](settings.connect_timeout_ms / 1000, self._give_up)
         self._to_tell = Deadlines[Session](_TELL_S, self._forget)
         # Set before anybody comes.
         self.admission: Admission
@@ -256,6 +256,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
         finally:
             polling.end_post()
 
+    def _give_up(self, session: Session) -> None:
+        limited.labels("connect_time").inc()
+        session.close(why=f"a client has to join within {self._settings.connect_timeout_ms / 1000:g} s")
+
     async def _body(self, receive: Receive) -> bytes | None:
         body = bytearray()
         while True:
@@ -267,11 +271,6 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library ships n
                 return None
             if not message.get("more_body"):
                 return bytes(body)
-
-
-def _give_up(session: Session) -> None:
-    limited.labels("connect_time").inc()
-    session.close()
 
 
 async def _until_gone(receive: Receive) -> None:

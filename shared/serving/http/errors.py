@@ -3,6 +3,7 @@
 HttpError
 +-- BadRequest           400  not JSON at all
 +-- BodyTooLarge         413
++-- WrongMediaType       415
 +-- Invalid              422  a field breaks its rule
 +-- TooManyRequests      429  with Retry-After
 +-- Unavailable          503  with Retry-After
@@ -53,6 +54,12 @@ class BodyTooLarge(HttpError):
     """The body is over the limit of its path."""
 
     status = 413
+
+
+class WrongMediaType(HttpError):
+    """The body is not declared as JSON, or it is compressed."""
+
+    status = 415
 
 
 class Invalid(HttpError):
