@@ -200,20 +200,20 @@ def test_help_has_an_example(here: Here, command: str) -> None:
 
 
 async def test_every_seeded_product_is_heard_once(up: Up) -> None:
-    """A thousand, while a tail listens: by their ids, those that were created are those that were heard."""
+    """Ten thousand, while a tail listens: by their ids, those that were created are those that were heard."""
     async with Tailing.running(up, "--topic", "category:books", "--topic", "category:garden") as tailing:
-        seeded = await run(up, "seed", "--count", "1000", "--category", "books", "--category", "garden", "--seed", "7")
+        seeded = await run(up, "seed", "--count", "10000", "--category", "books", "--category", "garden", "--seed", "7")
         assert seeded.code == 0
-        assert re.fullmatch(r"1,000 products created in \d+\.\d s; the same again: --seed 7\n", seeded.stdout)
+        assert re.fullmatch(r"10,000 products created in \d+\.\d s; the same again: --seed 7\n", seeded.stdout)
         assert seeded.stderr == ""
-        await eventually(lambda: len(tailing.events) >= 1_000, message="all are heard")
+        await eventually(lambda: len(tailing.events) >= 10_000, message="all are heard")
         seqs = [event["meta"]["seq"] for event in tailing.events]
     assert seqs == sorted(set(seqs))
     heard = Counter(event["payload"]["id"] for event in tailing.events)
     assert set(heard.values()) == {1}
     for event in (tailing.events[0], tailing.events[-1]):
         assert (await up.http.get(f"/products/{event['payload']['id']}")).json() == event["payload"]
-    assert len(heard) == 1_000
+    assert len(heard) == 10_000
 
 
 async def test_tail_goes_on_when_the_gateway_or_the_emitter_dies(up: Up) -> None:
