@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 from rich.console import Console
 from rich.table import Table
 
 from deploy.cli.seed.catalogue import products
-from tests.e2e.conftest import CHROMIUM_ARGUMENTS
+from tests.e2e.chromium import launched
 from tests.e2e.visit import DESKTOP
 from tests.mongod import Mongod, unused_database
 from tests.system import System
-from tests.tools import require
 
 PRODUCTS = 1_000
 # Looked at before each frame and noted after it: a frame that takes long counts as long.
@@ -58,15 +57,13 @@ async def visit(browser: Browser, url: str, width: int) -> Seen:
 
 async def measured(visits: int, width: int) -> list[Seen]:
     """Run a whole system with so many products, and visit it."""
-    chromium = require("chromium", "install the Debian package chromium")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "mongod").mkdir()
         async with (
             Mongod.running(folder / "mongod") as mongod,
             System.running(folder / "storecast", mongod.url(unused_database())) as storecast,
-            async_playwright() as playwright,
-            await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
+            launched() as browser,
         ):
             items = [{"product": product} for product in products(PRODUCTS, seed=1)]
             made = await storecast.http.post("/products/batch", json={"items": items})
