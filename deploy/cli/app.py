@@ -13,6 +13,21 @@ from deploy.cli.terminal import ReaderGone, printable
 from shared.errors import StartupError
 
 CANNOT_RUN = 2
+EPILOG = """\b
+Examples:
+  storecast up
+  storecast seed --count 1000
+  storecast tail --topic category:books
+  storecast COMMAND --help
+
+\b
+Exit codes (docs/cli.md says more):
+  0    done
+  1    the service refused
+  2    nothing was sent: the command line, a setting or this machine
+  3    nothing answers there, or not now
+  130  Ctrl-C before it was done
+"""
 
 
 def create_app() -> typer.Typer:
@@ -23,7 +38,7 @@ def create_app() -> typer.Typer:
         # Help is plain text: it is read in pipes and narrow windows, too.
         rich_markup_mode=None,
     )
-    app.callback()(storecast)
+    app.callback(epilog=EPILOG)(storecast)
     app.command(epilog=up.EXAMPLES)(up.up)
     app.command(epilog=create.EXAMPLES)(create.create)
     app.command(epilog=seed.EXAMPLES)(seed.seed)

@@ -4,13 +4,10 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from playwright.async_api import async_playwright
-
-from tests.e2e.conftest import CHROMIUM_ARGUMENTS
+from tests.e2e.chromium import launched
 from tests.e2e.test_page_looks import SHELF
 from tests.e2e.visit import Visit
 from tests.processes import ROOT
-from tests.tools import require
 from tests.up import Up
 
 PICTURE = ROOT / "docs/page.png"
@@ -21,12 +18,10 @@ _PAUSE_S = 0.7
 
 async def take() -> None:
     """Have some products made while the page is open, and take the picture."""
-    chromium = require("chromium", "install the Debian package chromium")
     with tempfile.TemporaryDirectory() as folder:
         async with (
             Up.started(Path(folder) / "data") as up,
-            async_playwright() as playwright,
-            await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS) as browser,
+            launched() as browser,
             Visit.to(browser, up.origin, width=WIDTH) as visit,
         ):
             await visit.is_live()

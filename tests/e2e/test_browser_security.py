@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.e2e.shop import TOKENS, Shop, serving
-from tests.e2e.visit import PATIENCE_S, PHONE, WRITER, Visit, fill, is_signed_in, sign_in
+from tests.e2e.visit import DESKTOP, PATIENCE_S, PHONE, WIDTHS, WRITER, Visit, fill, is_signed_in, sign_in
 from tests.mongod import Mongod
 from tests.system import System
 from tests.tokens import token
@@ -57,9 +57,15 @@ async def closed_shop(mongod: Mongod) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def visit(browser: Browser, shop: Shop) -> AsyncIterator[Visit]:
+def width() -> int:
+    """Of the window, for tests that are not run at both."""
+    return DESKTOP
+
+
+@pytest.fixture
+async def visit(browser: Browser, shop: Shop, width: int) -> AsyncIterator[Visit]:
     """The page, open and live; at the end it is still the one that was loaded."""
-    async with Visit.to(browser, shop.url) as visit:
+    async with Visit.to(browser, shop.url, width=width) as visit:
         await visit.is_live()
         yield visit
         assert visit.loads == 1, "the page was loaded again"
@@ -248,12 +254,13 @@ async def test_without_tokens_there_is_nothing_to_sign_in_with(browser: Browser,
         assert await kept_token(visit.page) is None
 
 
-async def test_who_signs_in_may_write(visit: Visit, shop: Shop) -> None:
+@WIDTHS
+async def test_who_signs_in_may_write(visit: Visit, shop: Shop, width: int) -> None:
     """Reading takes no token; adding says that it does, leads to where to paste one, and goes on from there."""
-    page = visit.page
-    await shop.create("there already")
-    await expect(visit.card("there already")).to_be_visible()
-    await add(page, "by ann")
+    page, before, added = visit.page, f"there already {width}", f"by ann {width}"
+    await shop.create(before)
+    await expect(visit.card(before)).to_be_visible()
+    await add(page, added)
     await expect(page.locator("#sign-in-reason")).to_contain_text("takes a token")
     await expect(page.locator("#product-form .message")).to_contain_text("sign in, then press Add product again")
     await expect(page.get_by_label("Token", exact=True)).to_be_focused()
@@ -263,7 +270,7 @@ async def test_who_signs_in_may_write(visit: Visit, shop: Shop) -> None:
     await is_signed_in(page, "ann")
     await expect(page.get_by_role("button", name="Add product")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(visit.card("by ann")).to_have_count(1)
+    await expect(visit.card(added)).to_have_count(1)
     await expect(page.locator("#chat .self")).to_contain_text("You are ann")
 
 

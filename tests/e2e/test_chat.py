@@ -14,7 +14,7 @@ from api_service.page.endpoints import router
 from shared.problems import problem
 from tests.e2e.shop import serving
 from tests.e2e.test_page import MARKUP
-from tests.e2e.visit import PATIENCE_S, Visit
+from tests.e2e.visit import PATIENCE_S, PHONE, Visit
 from tests.integration.emitter import Emitter
 from tests.waiting import eventually
 from ws_service.messages.publisher import Publisher
@@ -44,22 +44,32 @@ async def chatting(*client_topics: str) -> AsyncIterator[tuple[str, Emitter]]:
 
 
 async def test_two_pages_talk(browser: Browser) -> None:
-    """What one says stands on both, with the emitter that the speaker is on; markup is text; one's own is marked."""
+    """What one says stands on both, with the emitter that the speaker is on; markup is text; one's own is marked.
+
+    One of them is a phone, where the chat is folded away: what is said meanwhile is marked there.
+    """
     async with (
         chatting("chat:*") as (url, _),
         Visit.to(browser, url) as ann,
-        Visit.to(browser, url) as bob,
+        Visit.to(browser, url, width=PHONE) as bob,
     ):
         for visit in (ann, bob):
             await expect(visit.page.locator("#chat .self")).to_contain_text("on emitter-1")
         await ann.page.get_by_label("Say something").fill(MARKUP)
         await ann.page.get_by_role("button", name="Send").click()
+        await expect(bob.page.locator("#chat")).to_have_class("panel chat unread")
         for visit, who in ((ann, "you"), (bob, "guest ")):
             line = visit.page.locator("#chat li")
+            await visit.unfold("Chat")
             await expect(line.locator(".text")).to_have_text(MARKUP)
+            await expect(line.locator(".text")).to_be_visible()
             await expect(line.locator(".node")).to_have_text("emitter-1")
             await expect(line.locator(".who")).to_contain_text(who)
         await expect(ann.page.get_by_label("Say something")).to_have_value("")
+        await bob.page.get_by_label("Say something").fill("from a phone")
+        await bob.page.get_by_role("button", name="Send").click()
+        for visit in (ann, bob):
+            await expect(visit.page.locator("#chat .text").last).to_have_text("from a phone")
 
 
 async def test_what_was_refused_is_not_lost(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

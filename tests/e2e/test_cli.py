@@ -25,6 +25,7 @@ from tests.up import START_S, STORECAST, Up
 from tests.waiting import eventually
 
 ENDS_WITHIN_S = 60
+CLI_PAGE = ROOT / "docs/cli.md"
 
 
 class Ended(NamedTuple):
@@ -42,7 +43,9 @@ Here = Callable[..., Ended]
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
     """One system for all: what a test creates has names of its own."""
     require("nginx", INSTALL_HINT)
-    async with Up.started(tmp_path_factory.mktemp("up") / "data", "--replicas", "2") as up:
+    folder = tmp_path_factory.mktemp("up") / "data"
+    # The past is all there, also after what is seeded.
+    async with Up.started(folder, "--replicas", "2", STORECAST_HISTORY_EVENTS="20000") as up:
         yield up
 
 
@@ -199,21 +202,30 @@ def test_help_has_an_example(here: Here, command: str) -> None:
     assert "\x1b" not in said.stdout
 
 
+def test_the_help_of_all_has_examples_and_the_exit_codes(here: Here) -> None:
+    """Each example is of a command that there is; the codes are those of the page about them."""
+    examples, codes = here("--help").stdout.partition("Examples:")[2].split("Exit codes")
+    commands = re.findall(r"(?m)^ +storecast ([a-z-]+)", examples)
+    assert commands == ["up", "seed", "tail"]
+    documented = re.findall(r"(?m)^\| (\d+) \| ", CLI_PAGE.read_text())
+    assert re.findall(r"(?m)^ +(\d+)  ", codes) == documented
+
+
 async def test_every_seeded_product_is_heard_once(up: Up) -> None:
-    """A thousand, while a tail listens: by their ids, those that were created are those that were heard."""
+    """Ten thousand, while a tail listens: by their ids, those that were created are those that were heard."""
     async with Tailing.running(up, "--topic", "category:books", "--topic", "category:garden") as tailing:
-        seeded = await run(up, "seed", "--count", "1000", "--category", "books", "--category", "garden", "--seed", "7")
+        seeded = await run(up, "seed", "--count", "10000", "--category", "books", "--category", "garden", "--seed", "7")
         assert seeded.code == 0
-        assert re.fullmatch(r"1,000 products created in \d+\.\d s; the same again: --seed 7\n", seeded.stdout)
+        assert re.fullmatch(r"10,000 products created in \d+\.\d s; the same again: --seed 7\n", seeded.stdout)
         assert seeded.stderr == ""
-        await eventually(lambda: len(tailing.events) >= 1_000, message="all are heard")
+        await eventually(lambda: len(tailing.events) >= 10_000, message="all are heard")
         seqs = [event["meta"]["seq"] for event in tailing.events]
     assert seqs == sorted(set(seqs))
     heard = Counter(event["payload"]["id"] for event in tailing.events)
     assert set(heard.values()) == {1}
     for event in (tailing.events[0], tailing.events[-1]):
         assert (await up.http.get(f"/products/{event['payload']['id']}")).json() == event["payload"]
-    assert len(heard) == 1_000
+    assert len(heard) == 10_000
 
 
 async def test_tail_goes_on_when_the_gateway_or_the_emitter_dies(up: Up) -> None:
@@ -316,8 +328,33 @@ async def test_bash_completes(up: Up) -> None:
     assert offered == list(COMPLETIONS.values())
 
 
+@pytest.mark.parametrize(
+    ("shell", "question"),
+    [
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "storecast ch"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "storecast ch", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+        ("powershell", {"_TYPER_COMPLETE_ARGS": "storecast ch", "_TYPER_COMPLETE_WORD_TO_COMPLETE": "ch"}),
+    ],
+)
+def test_other_shells_are_answered(
+    here: Here, monkeypatch: pytest.MonkeyPatch, shell: str, question: dict[str, str]
+) -> None:
+    """Their scripts are of this program, and ask what it answers."""
+    monkeypatch.setenv("_STORECAST_COMPLETE", f"source_{shell}")
+    script = here().stdout
+    assert re.search(r"\bstorecast\b", script)
+    assert f"complete_{shell}" in script
+    for name, value in question.items():
+        assert name in script
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_STORECAST_COMPLETE", f"complete_{shell}")
+    answer = here().stdout
+    assert "check-config" in answer
+    assert "create" not in answer
+
+
 def test_each_command_has_its_row(here: Here) -> None:
     """In the page about it, in the order of `--help`; that its examples work is shown with all other pages'."""
-    page = (ROOT / "docs/cli.md").read_text()
+    page = CLI_PAGE.read_text()
     commands = re.findall(r"(?m)^  ([a-z-]+)  ", here("--help").stdout.partition("Commands:")[2])
     assert re.findall(r"^\| `storecast ([a-z-]+)` \|", page, re.MULTILINE) == commands

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.e2e.shop import TOKENS, Shop
 from tests.e2e.test_page_looks import AXE, Album
-from tests.e2e.visit import DESKTOP, PHONE, Visit, is_signed_in, sign_in
+from tests.e2e.visit import DESKTOP, PHONE, WIDTHS, Visit, is_signed_in, sign_in
 from tests.listening import Listener
 from tests.mongod import Mongod, unused_database
 from tests.system import System
@@ -23,7 +23,6 @@ HIDDEN = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
-WIDTHS = pytest.mark.parametrize("width", [DESKTOP, PHONE])
 
 
 @pytest.fixture(scope="module")

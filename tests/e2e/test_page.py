@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Route, expect
 from pymongo import MongoClient
 
 from tests.e2e.shop import Shop
-from tests.e2e.visit import PATIENCE_S, PHONE, Visit, fill
+from tests.e2e.visit import DESKTOP, PATIENCE_S, PHONE, WIDTHS, Visit, fill
 from tests.mongod import Mongod
 from tests.system import EMITTER, System
 from tests.waiting import eventually
@@ -22,9 +22,15 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-async def visit(browser: Browser, storecast: System) -> AsyncIterator[Visit]:
+def width() -> int:
+    """Of the window, for tests that are not run at both."""
+    return DESKTOP
+
+
+@pytest.fixture
+async def visit(browser: Browser, storecast: System, width: int) -> AsyncIterator[Visit]:
     """The page, open and live; at the end it is still the one that was loaded."""
-    async with Visit.to(browser, storecast.url) as visit:
+    async with Visit.to(browser, storecast.url, width=width) as visit:
         await visit.is_live()
         yield visit
         assert visit.loads == 1, "the page was loaded again"
@@ -77,38 +83,40 @@ async def test_markup_is_text(visit: Visit, storecast: System) -> None:
     await storecast.http.delete(f"/products/{product['id']}")
 
 
-async def test_the_form_adds_a_product(visit: Visit) -> None:
+@WIDTHS
+async def test_the_form_adds_a_product(visit: Visit, width: int) -> None:
     """The form makes one product, with a key of its own, and is empty again for the next one."""
-    page = visit.page
-    await fill(page, Name="Paper lamp", Price="1200", Currency="jpy", Category="light", Stock="7", Tags="paper, gift")
+    page, name = visit.page, f"Paper lamp {width}"
+    await fill(page, Name=name, Price="1200", Currency="jpy", Category="light", Stock="7", Tags="paper, gift")
     await page.get_by_label("Description").fill("Folds flat.")
     async with page.expect_request(lambda request: request.method == "POST" and "/products" in request.url) as posted:
         await page.get_by_role("button", name="Add product").click()
 
     assert re.fullmatch(r"[0-9a-f-]{32,36}", (await posted.value).headers["idempotency-key"])
-    await expect(page.locator("#product-form .message")).to_have_text("Added: Paper lamp")
-    await expect(visit.card("Paper lamp")).to_have_count(1)
-    await expect(visit.card("Paper lamp").locator(".price")).to_have_text("¥1,200")
-    await expect(visit.card("Paper lamp").locator(".tags li")).to_have_text(["paper", "gift"])
+    await expect(page.locator("#product-form .message")).to_have_text(f"Added: {name}")
+    await expect(visit.card(name)).to_have_count(1)
+    await expect(visit.card(name).locator(".price")).to_have_text("¥1,200")
+    await expect(visit.card(name).locator(".tags li")).to_have_text(["paper", "gift"])
     await expect(page.locator("#heard")).to_have_text("1")
     await expect(page.get_by_label("Name", exact=True)).to_be_focused()
     await expect(page.get_by_label("Name", exact=True)).to_have_value("")
 
 
-async def test_what_is_wrong_stands_beside_its_field(visit: Visit) -> None:
+@WIDTHS
+async def test_what_is_wrong_stands_beside_its_field(visit: Visit, width: int) -> None:
     """Each field that the API refuses says why, to eyes and screen readers; put right, the product is taken."""
-    page = visit.page
+    page, name = visit.page, f"Put right {width}"
     await fill(page, Price="-1", Currency="EUR", Category="Not A Slug", Tags="x" * 60, Stock="many")
     await page.get_by_role("button", name="Add product").click()
 
-    for name in ("Name", "Price", "Category", "Tags", "Stock"):
-        field = page.locator("#product-form").get_by_label(name, exact=name != "Tags")
+    for label in ("Name", "Price", "Category", "Tags", "Stock"):
+        field = page.locator("#product-form").get_by_label(label, exact=label != "Tags")
         await expect(field).to_have_attribute("aria-invalid", "true")
         await expect(field).to_have_accessible_description(re.compile(r"\w+"))
     await expect(page.get_by_label("Name", exact=True)).to_be_focused()
-    await fill(page, Name="Put right", Price="1", Currency="", Category="", Tags="", Stock="")
+    await fill(page, Name=name, Price="1", Currency="", Category="", Tags="", Stock="")
     await page.get_by_role("button", name="Add product").click()
-    await expect(visit.card("Put right").locator(".price")).to_have_text("$1.00")
+    await expect(visit.card(name).locator(".price")).to_have_text("$1.00")
     await expect(page.locator(".field-error")).to_have_count(0)
 
 
@@ -175,14 +183,15 @@ async def listed(http: httpx.AsyncClient) -> list[str]:
         query["cursor"] = page["next_cursor"]
 
 
-async def test_a_burst_is_shown_whole(visit: Visit, storecast: System) -> None:
+@WIDTHS
+async def test_a_burst_is_shown_whole(visit: Visit, storecast: System, width: int) -> None:
     """Products that come faster than a page can be drawn are all there at the end, each once."""
-    await storecast.http.post("/products/batch", json=batch("burst", 300))
+    await storecast.http.post("/products/batch", json=batch(f"burst {width}", 300))
 
     await expect(visit.page.locator("#heard")).to_have_text("300")
     await expect(visit.page.locator(".card .badge:visible")).to_have_count(300)
     await expect(visit.page.locator("#activity li")).to_have_count(30)
-    assert len([name for name in set(await visit.names()) if name.startswith("burst ")]) == 300
+    assert len([name for name in set(await visit.names()) if name.startswith(f"burst {width}")]) == 300
 
 
 async def test_nothing_is_lost_between_the_list_and_the_first_event(browser: Browser, storecast: System) -> None:

@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.shop import Shop
-from tests.e2e.visit import DESKTOP, PHONE, Visit, fill
+from tests.e2e.visit import WIDTHS, Visit, fill
 
 HERE = Path(__file__).parent
 AXE = HERE.parent / "node_modules/axe-core/axe.min.js"
@@ -51,7 +50,7 @@ class Album:
         assert await self._page.evaluate(FINDINGS, rules) == []
 
 
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@WIDTHS
 async def test_everybody_can_use_it(browser: Browser, open_shop: Shop, width: int) -> None:
     """Whatever is open: no serious finding of axe, no scrolling sideways, no complaint of the browser."""
     async with Visit.to(browser, open_shop.url, width=width) as visit:
@@ -81,9 +80,8 @@ async def test_everybody_can_use_it(browser: Browser, open_shop: Shop, width: in
         await album.take("nothing")
         await page.get_by_role("button", name="Show all products").click()
 
-        if width == PHONE:
-            for panel in ("Activity", "Chat"):
-                await page.get_by_role("heading", name=panel).click()
+        for panel in ("Activity", "Chat"):
+            await visit.unfold(panel)
         await page.get_by_label("Say something").fill("Is the lamp coming back?")
         await page.get_by_role("button", name="Send").click()
         await expect(page.locator("#chat .text").last).to_have_text("Is the lamp coming back?")

@@ -4,15 +4,12 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
 from tests.e2e.shop import TOKENS, Shop
-from tests.e2e.visit import DESKTOP, PHONE, WRITER, Visit, is_signed_in, sign_in
+from tests.e2e.visit import WIDTHS, WRITER, Visit, is_signed_in, sign_in
 from tests.mongod import Mongod
 from tests.tokens import token
-
-WIDTHS = pytest.mark.parametrize("width", [DESKTOP, PHONE])
 
 
 async def edit(card: Locator, **fields: str) -> None:

@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.waiting import eventually
 
 DESKTOP = 1280
 PHONE = 360
+WIDTHS = pytest.mark.parametrize("width", [DESKTOP, PHONE])
 PATIENCE_S = 30
 """How long a test waits for what has to come."""
 # What a token says whose owner may do all that the page can.
@@ -46,7 +48,7 @@ class Visit:
     @classmethod
     @asynccontextmanager
     async def to(cls, browser: Browser, url: str, *, width: int = DESKTOP, path: str = "/") -> AsyncIterator["Visit"]:
-        """Open a page; at the end, nothing was complained about."""
+        """Open a page; at the end, nothing was complained about, and it fits."""
         page = await browser.new_page(viewport={"width": width, "height": 800}, locale="en-US", base_url=url)
         async with page:
             visit = cls(page)
@@ -56,10 +58,18 @@ class Visit:
             await page.goto(path)
             yield visit
             assert not visit.complaints, visit.complaints
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide == width, f"it has to be scrolled sideways: {wide} px"
 
     def complain(self, text: str) -> None:
         """Note what the page's own policy has refused."""
         self.complaints.append(text)
+
+    async def unfold(self, panel: str) -> None:
+        """Open a panel that is folded away on a phone; where there is room, it is open already."""
+        folded = self.page.locator("details:not([open]) > summary").filter(has_text=panel)
+        if await folded.count():
+            await folded.click()
 
     def card(self, name: str) -> Locator:
         """The cards of the products called `name`."""
