@@ -51,8 +51,15 @@ def taken_from_the_project() -> list[str]:
 
 
 def bases() -> dict[str, str]:
-    """Return what each stage begins with."""
-    return {step.stage: step.argument.partition(" AS ")[0] for step in steps("FROM")}
+    """Return what each stage begins with, unless a build names another base."""
+    return {
+        step.stage: step.argument.partition(" AS ")[0].replace("$BASE", arguments()["BASE"]) for step in steps("FROM")
+    }
+
+
+def arguments() -> dict[str, str]:
+    """Return what a build may name, and what it is if it does not."""
+    return {name: value for name, _, value in (step.argument.partition("=") for step in steps("ARG"))}
 
 
 def test_what_is_copied_is_there() -> None:
@@ -121,14 +128,20 @@ def test_no_stage_has_a_secret() -> None:
 
 
 def test_the_labels_say_what_it_is() -> None:
-    """Title, description, licence and version; the version is the program's own unless a build names another."""
-    [version] = [step.argument for step in steps("ARG")]
-    assert version == f"VERSION={VERSION}"
+    """Title, description, licence, version, commit and time; the version is the program's own unless a build names one.
+
+    Of its commit and its time a build alone can tell, as the documents show.
+    """
+    told = {name: value for name, value in arguments().items() if name != "BASE"}
+    assert told == {"VERSION": VERSION, "REVISION": "", "CREATED": ""}
+    document = (ROOT / "docs" / "containers.md").read_text()
+    assert [name for name in arguments() if f"--build-arg {name}=" not in document] == []
     for name in NAMES:
         labels = " ".join(step.argument for step in steps("LABEL") if step.stage in {name, "service"})
         found = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', labels))
-        assert found.keys() == {"title", "description", "licenses", "version"}
+        assert found.keys() == {"title", "description", "licenses", "version", "revision", "created"}
         assert (found["licenses"], found["version"]) == ("MIT", "$VERSION")
+        assert (found["revision"], found["created"]) == ("$REVISION", "$CREATED")
 
 
 def test_each_public_image_has_a_stand_in() -> None:

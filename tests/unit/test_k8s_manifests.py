@@ -119,7 +119,7 @@ def test_every_manifest_is_valid(name: str, version: str) -> None:
 def test_the_components_go_together(
     mongodb: str, emitters: tuple[str, ...], way_in: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Whichever of each kind one chooses, with a monitor and an identity provider besides: it builds, and all of it is valid."""
+    """Whichever of each kind one chooses, with a monitor and an identity provider: it builds, and is valid."""
     manifests = composed(tmp_path, mongodb, *emitters, *way_in, "prometheus-operator", "jwks")
     for version in VERSIONS:
         assert problems(manifests, version) == []
