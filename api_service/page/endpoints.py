@@ -46,9 +46,8 @@ class PageConfig(BaseModel):
 
     socket_url: str
     socket_path: str
-    writing_takes_token: bool
+    takes_token: bool
     reading_takes_token: bool
-    operating_takes_token: bool
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -79,9 +78,8 @@ async def read_config(request: Request) -> PageConfig:
     return PageConfig(
         socket_url=settings.public_ws_url,
         socket_path=settings.socket_path,
-        writing_takes_token=has_tokens,
+        takes_token=has_tokens,
         reading_takes_token=has_tokens and not settings.public_read,
-        operating_takes_token=has_tokens,
     )
 
 

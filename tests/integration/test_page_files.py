@@ -276,7 +276,7 @@ async def test_the_page_is_told_where_the_sockets_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "writing", "reading"),
+    ("settings", "other", "reading"),
     [
         ({}, True, False),
         ({"public_read": False}, True, True),
@@ -284,13 +284,12 @@ async def test_the_page_is_told_where_the_sockets_are() -> None:
         ({"auth": "off", "public_read": False}, False, False),
     ],
 )
-async def test_the_page_is_told_what_takes_a_token(settings: dict[str, Any], *, writing: bool, reading: bool) -> None:
+async def test_the_page_is_told_what_takes_a_token(settings: dict[str, Any], *, other: bool, reading: bool) -> None:
     """So that it asks for one only where one is of use."""
     async with client_of(api(**settings)) as http:
         config = (await http.get("/config.json")).json()
 
-    assert (config["writing_takes_token"], config["reading_takes_token"]) == (writing, reading)
-    assert config["operating_takes_token"] == writing
+    assert (config["takes_token"], config["reading_takes_token"]) == (other, reading)
 
 
 @pytest.mark.parametrize(

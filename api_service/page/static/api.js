@@ -20,9 +20,8 @@
  * @typedef {object} Config
  * @property {string} socket_url empty = the page's own origin
  * @property {string} socket_path
- * @property {boolean} writing_takes_token
+ * @property {boolean} takes_token for all but reading
  * @property {boolean} reading_takes_token
- * @property {boolean} operating_takes_token
  *
  * @typedef {Record<string, unknown>} Draft
  * @typedef {import("./calls.js").Calls} Calls

@@ -41,7 +41,7 @@ export class Identity {
 
   /** Connect, unless it is known that a token is missing for it. */
   begin() {
-    if (this.#config.writing_takes_token) this.#door.show(this.#session.name);
+    if (this.#config.takes_token) this.#door.show(this.#session.name);
     else this.#session.end(); // one of another time, which would be refused where none is asked for
     if (this.#config.reading_takes_token && !this.#session.token) {
       this.#leave();

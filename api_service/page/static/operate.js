@@ -32,12 +32,12 @@ const orders = new Orders(api, () => emitters.present, {
   onRefused: (problem) => operator.refused(problem, { focus: true }),
 });
 const refresh = new Refresh(look, EVERY_MS);
-const { operating_takes_token } = await persist(
+const { takes_token } = await persist(
   () => new ProductApi(calls).config(),
   (error) => sign.failed(reason(error)),
 );
 const door = new SignIn(document, (token) => operator.signIn(token), signOut);
-const operator = new Operator(operating_takes_token, session, door, { look: comeIn, leave });
+const operator = new Operator(takes_token, session, door, { look: comeIn, leave });
 if (operator.begin()) void refresh.start();
 
 async function comeIn() {

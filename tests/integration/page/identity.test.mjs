@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { Identity } from "../../../api_service/page/static/identity.js";
 import { Session, readToken, tabStorage } from "../../../api_service/page/static/session.js";
 
-const OPEN = { writing_takes_token: true, reading_takes_token: false };
-const CLOSED = { writing_takes_token: true, reading_takes_token: true };
-const OFF = { writing_takes_token: false, reading_takes_token: false };
+const OPEN = { takes_token: true, reading_takes_token: false };
+const CLOSED = { takes_token: true, reading_takes_token: true };
+const OFF = { takes_token: false, reading_takes_token: false };
 
 /** A tab's storage. */
 class Tab extends Map {
