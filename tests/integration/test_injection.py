@@ -260,7 +260,7 @@ async def test_an_operator_is_no_value_of_a_socket(emitter: Emitter, operator: d
     async with emitter.client({"topics": ["chat:lobby"]}) as client:
         await client.welcome()
         chosen = [{"topics": operator}, {"topics": [operator]}, {"topics": [text]}, operator, [operator], text]
-        for event, requests in {
+        said: dict[str, list[Any]] = {
             "subscribe": [*chosen, {"topics": ["products"], "after": operator}],
             "unsubscribe": chosen,
             "publish": [
@@ -269,7 +269,8 @@ async def test_an_operator_is_no_value_of_a_socket(emitter: Emitter, operator: d
                 text,
             ],
             "authenticate": [{"token": operator}, operator, text],
-        }.items():
+        }
+        for event, requests in said.items():
             for request in requests:
                 assert (await client.call(event, request))["error"]["status"] == 422, (event, request)
         assert (await client.call("authenticate", {"token": text}))["error"]["status"] == 401
