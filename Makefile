@@ -30,7 +30,7 @@ run: install ## start the whole system on http://127.0.0.1:8080
 
 # In the order of their folders: xdist would begin with the files of most tests, and end with those that take minutes each.
 test: install tests/node_modules/.installed ## all tests, with coverage
-	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy prometheus chromium-headless-shell libcurl4
+	@$(DEBIAN_PACKAGES) nginx-light redis-server haproxy prometheus chromium libcurl4
 	@tests/setup/debian-13 kubectl docker-compose docker-cli prometheus
 	$(BIN)/pytest --cov -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -80,7 +80,7 @@ attack: install ## attack the running system beside honest clients: make attack 
 	$(BIN)/python -m tests.attack --seconds $(or $(SECONDS),30) $(if $(ONLY),--only $(ONLY))
 
 picture: install ## take the picture of the live page in the README anew
-	@$(DEBIAN_PACKAGES) nginx-light chromium-headless-shell libcurl4
+	@$(DEBIAN_PACKAGES) nginx-light chromium libcurl4
 	$(BIN)/python -m tests.documents.picture
 
 lock: install ## resolve the dependencies of pyproject.toml again

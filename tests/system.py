@@ -13,6 +13,7 @@ from deploy.local.data_dir import DataDir
 from deploy.local.gateway import PROXIES, Choice
 from deploy.local.ports import free_ports
 from deploy.local.settings import LocalSettings
+from tests.polling import leads_to_all
 from tests.processes import Processes
 from tests.tools import missing
 from tests.waiting import eventually
@@ -107,12 +108,19 @@ class System:
         await self.ready()
 
     async def ready(self) -> None:
-        """Wait until every process answers, a replica leads, and the emitter's position is the end of the event log."""
+        """Wait until every process answers, a replica leads, and the emitter's position is the end of the event log.
+
+        And, of several emitters, until the gateway has found each.
+        """
         deadline = time.monotonic() + READY_TIMEOUT_S
         missing = await readiness.wait_until(
             lambda: readiness.first_missing(self.http, self._plan), deadline, tell=lambda _: None
         )
         assert missing is None, f"{missing.child} {missing.reason}\n{self.processes[missing.child].tail()}"
+        if (emitters := len(self.emitter_urls)) > 1:
+            await eventually(
+                lambda: leads_to_all(self.sockets_url, emitters), message="the gateway leads to each emitter"
+            )
 
     async def leader(self) -> str:
         """Wait until a replica holds the lease, and return its name."""

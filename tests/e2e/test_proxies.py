@@ -12,18 +12,17 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deploy.local.gateway import PROXIES, Choice
 from tests.e2e.test_gateway import DISGUISES, KIB, PROBLEM, product_of, request
 from tests.listening import Hearing, Listener
 from tests.mongod import Mongod, unused_database
+from tests.polling import Session, ask, leads_to_all
 from tests.system import System, require_gateway
 from tests.up import Up
 from tests.waiting import TRIES, eventually
 
-HANDSHAKE = "/websocket-service/?EIO=4&transport=polling"
 EMITTERS = {"emitter-1", "emitter-2", "emitter-3"}
 TRANSPORTS = {"websocket": ["websocket"], "polling": ["polling"], "upgrading": ["polling", "websocket"]}
 SMALLEST_SHARE, LARGEST_SHARE = 0.25, 0.41
@@ -45,7 +44,6 @@ async def gateway(
 async def proxied(gateway: System) -> System:
     """A whole Storecast behind a proxy, in which all runs, and which the proxy has noticed."""
     await gateway.restore()
-    await every_emitter_gets_sessions(gateway.url)
     return gateway
 
 
@@ -53,47 +51,6 @@ async def proxied(gateway: System) -> System:
 async def name(gateway: System) -> str:
     """The proxy's name."""
     return Path(gateway.processes["gateway"].program.command[0]).name
-
-
-class Session:
-    """A session of long-polling that a client opened, with the cookie that it was given."""
-
-    def __init__(self, origin: str, opened: httpx.Response) -> None:
-        self.cookie = opened.headers["Set-Cookie"]
-        self.emitter = self.cookie.partition(";")[0]
-        self._url = f"{origin}{HANDSHAKE}&sid={json.loads(opened.text[1:])['sid']}"
-
-    @classmethod
-    async def open(cls, origin: str, **headers: str) -> "Session":
-        """Shake hands."""
-        return cls(origin, await ask(origin, **headers))
-
-    async def close(self, emitter: str | None = None) -> HTTPStatus:
-        """End the session, and return what came back; with the cookie of another `emitter`, it may not find it."""
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-            answer = await http.post(self._url, content="1", headers={"Cookie": emitter or self.emitter})
-        return HTTPStatus(answer.status_code)
-
-
-async def ask(origin: str, **headers: str) -> httpx.Response:
-    """Ask for a new session, with a client that has no cookies of its own."""
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-        return await http.get(f"{origin}{HANDSHAKE}", headers=headers)
-
-
-async def every_emitter_gets_sessions(origin: str) -> None:
-    """Wait until the proxy balances over all three."""
-
-    async def spread() -> bool:
-        answers = [await ask(origin) for _ in range(6)]
-        if {answer.status_code for answer in answers} != {HTTPStatus.OK}:
-            return False
-        sessions = [Session(origin, answer) for answer in answers]
-        for session in sessions:
-            await session.close()
-        return len({session.emitter for session in sessions}) == len(EMITTERS)
-
-    await eventually(spread, message="every emitter gets sessions")
 
 
 def nodes(clients: list[Hearing]) -> Counter[str]:
@@ -361,7 +318,7 @@ async def test_three_emitters_as_a_person_starts_them(tmp_path: Path) -> None:
     options = ("--emitters", "3", "--replicas", "1", "--gateway", "haproxy")
     async with Up.started(tmp_path / "data", *options) as up:
         assert up.pids().keys() == {"mongod", "redis", *EMITTERS, "api-1", "gateway"}
-        await every_emitter_gets_sessions(up.origin)
+        await eventually(lambda: leads_to_all(up.origin, len(EMITTERS)), message="HAProxy has found all emitters")
         async with balanced_clients(up.origin, websocket=300) as heard:
             await create(up, range(10))
             before = up.pids()["redis"]
