@@ -110,9 +110,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._all.waiting.add(self)
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the URL, up to one that is too long."""
-        if len(self.url) <= MAX_URL_BYTES:
-            super().on_url(url)
+        """Take a part of the URL, up to one byte too many: one of 64 KiB would be no URL to the parser."""
+        super().on_url(url[: MAX_URL_BYTES + 1 - len(self.url)])
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field; those behind a body are nobody's (RFC 9110, section 6.5.1)."""
