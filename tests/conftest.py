@@ -1,5 +1,6 @@
 import os
-from collections.abc import AsyncIterator, Generator
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import hypothesis
 import pytest
@@ -46,6 +47,15 @@ async def storecast(shared_storecast: System) -> System:
     """A whole Storecast in which all runs and every event was heard, whatever the test before did to it."""
     await shared_storecast.restore()
     return shared_storecast
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """No line is traced for coverage: a search takes half the time. pytest-cov's own mark does nothing under xdist."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
 
 
 @pytest.hookimpl(wrapper=True)

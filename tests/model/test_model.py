@@ -5,7 +5,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import Storecast
 
 # To trace each line would cost a search half of its time; other tests come by all of them.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.usefixtures("untraced")
 
 SETTINGS = settings(
     max_examples=300,

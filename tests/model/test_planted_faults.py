@@ -8,7 +8,7 @@ from tests.model.faults import FAULTS
 from tests.model.machine import Storecast
 
 # To trace each line would cost a search half of its time; other tests come by all of them.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.usefixtures("untraced")
 
 SEARCH = settings(
     max_examples=2000,

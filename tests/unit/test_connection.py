@@ -292,8 +292,7 @@ def _size_of_a_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(hub_module, "CHUNK_BYTES", 1)
 
 
-@pytest.mark.usefixtures("_size_of_a_batch")
-@pytest.mark.no_cover  # tracing each line takes as long again
+@pytest.mark.usefixtures("_size_of_a_batch", "untraced")
 @pytest.mark.parametrize("room", [ROOM, ROOM_BY_A_WRITE])
 def test_nothing_can_come_between_a_replay_and_what_is_live(room: list[str]) -> None:
     """Events come while a client reads what it missed, and its transport is full for a while: each once, in order."""
@@ -311,8 +310,7 @@ def test_nothing_can_come_between_a_replay_and_what_is_live(room: list[str]) -> 
     assert every_run(run) > 500
 
 
-@pytest.mark.usefixtures("_size_of_a_batch")
-@pytest.mark.no_cover  # tracing each line takes as long again
+@pytest.mark.usefixtures("_size_of_a_batch", "untraced")
 def test_nothing_can_come_between_being_full_and_what_is_live() -> None:
     """A live client's transport is full twice while events come, at any moment of it: each once, in order."""
 
@@ -328,8 +326,7 @@ def test_nothing_can_come_between_being_full_and_what_is_live() -> None:
     assert every_run(run) > 500
 
 
-@pytest.mark.usefixtures("_size_of_a_batch")
-@pytest.mark.no_cover  # tracing each line takes as long again
+@pytest.mark.usefixtures("_size_of_a_batch", "untraced")
 def test_nothing_can_come_between_a_topics_past_and_what_is_live() -> None:
     """A client asks for the past of a topic while events of it come: all of the past first, each once, in order."""
 
@@ -350,8 +347,7 @@ def test_nothing_can_come_between_a_topics_past_and_what_is_live() -> None:
     assert every_run(run) > 500
 
 
-@pytest.mark.usefixtures("_size_of_a_batch")
-@pytest.mark.no_cover  # tracing each line takes as long again
+@pytest.mark.usefixtures("_size_of_a_batch", "untraced")
 def test_nothing_can_come_between_the_handover_and_what_is_live() -> None:
     """A client knocks at an emitter without memory: it is told twice where it is, and hears what came since, once."""
 
@@ -371,8 +367,7 @@ def test_nothing_can_come_between_the_handover_and_what_is_live() -> None:
     assert every_run(run) > 100
 
 
-@pytest.mark.usefixtures("_size_of_a_batch")
-@pytest.mark.no_cover  # tracing each line takes as long again
+@pytest.mark.usefixtures("_size_of_a_batch", "untraced")
 def test_nothing_can_come_between_being_ahead_and_what_is_live() -> None:
     """A client that is ahead of its emitter hears nothing twice while that catches up, whenever it has no room."""
 
