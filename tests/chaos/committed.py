@@ -31,6 +31,8 @@ class Committed:
         self.times_ms: list[float] = []
         self.troubles: list[str] = []
         self._token: Mapping[str, Any] | None = None
+        # The driver loses a cancellation that comes as it has just sent something: `asyncio.wait_for` of Python 3.11.
+        self._is_over = False
 
     @classmethod
     @asynccontextmanager
@@ -52,6 +54,7 @@ class Committed:
                 await asyncio.wait_for(opened.wait(), _OPEN_WITHIN_S)
                 yield committed
             finally:
+                committed._is_over = True
                 watching.cancel()
 
     def created(self) -> set[str]:
@@ -60,7 +63,7 @@ class Committed:
 
     async def _watch(self, client: AsyncMongoClient[dict[str, Any]], opened: asyncio.Event) -> None:
         products = client.get_default_database()["products"]
-        while True:
+        while not self._is_over:
             try:
                 async with await products.watch(
                     full_document="whenAvailable",
@@ -74,7 +77,7 @@ class Committed:
                 await asyncio.sleep(_AGAIN_AFTER_S)
 
     async def _read(self, stream: AsyncChangeStream[dict[str, Any]], opened: asyncio.Event) -> None:
-        while True:
+        while not self._is_over:
             event = await stream.try_next()
             # Also the token of a stream without a change yet, so that nothing before the first one can be missed.
             self._token = stream.resume_token
