@@ -78,7 +78,8 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             try:
-                await asyncio.wait_for(self._ended(), self.program.stop_seconds)
+                async with asyncio.timeout(self.program.stop_seconds):
+                    await self._ended()
             except TimeoutError:
                 self._report(f"{self.program.name} did not stop within {self.program.stop_seconds:g} s; killed")
                 self._process.kill()
