@@ -40,17 +40,18 @@ async def test_a_search_shows_what_is_like_it(browser: Browser, open_shop: Shop,
 
 @WIDTHS
 async def test_a_category_is_shown_alone(browser: Browser, open_shop: Shop, width: int) -> None:
-    """Each that there is can be chosen, one that comes up live too; it is told which one is."""
+    """Each that there is can be chosen, also one that comes up while another is shown; it is told which one is."""
     garden, toys = f"garden-{width}", f"toys-{width}"
     await open_shop.create("a bench", category=garden)
     async with Visit.to(browser, open_shop.url, width=width) as visit:
         await visit.is_live()
-        await open_shop.create("a kite", category=toys)
         for category, name in ((garden, "a bench"), (toys, "a kite")):
             button = visit.page.get_by_role("group", name="Show one category").get_by_role("button", name=category)
             await button.click()
             await expect(button).to_have_attribute("aria-pressed", "true")
             await expect(visit.page.locator(".card .name")).to_have_text([name])
+            if category == garden:
+                await open_shop.create("a kite", category=toys)
         await visit.page.get_by_role("button", name="All", exact=True).click()
         await expect(visit.card("a bench").first).to_be_visible()
 

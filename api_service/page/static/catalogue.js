@@ -18,6 +18,8 @@ export class Catalogue {
   /** @type {Map<string, Entry>} */
   #entries = new Map();
   #filter = EVERYTHING;
+  /** @type {Set<string>} */
+  #categories = new Set();
   /** The id of the oldest product that the list has brought; empty = it has brought all. */
   #reach = BEYOND_ALL;
   /** @type {Set<Change[]>} */
@@ -41,6 +43,11 @@ export class Catalogue {
    */
   get(id) {
     return this.#entries.get(id)?.product;
+  }
+
+  /** @returns {ReadonlySet<string>} of all products that were ever known, wanted or not */
+  get categories() {
+    return this.#categories;
   }
 
   get filter() {
@@ -121,6 +128,7 @@ export class Catalogue {
    * @param {boolean} fresh
    */
   #put(product, fresh) {
+    this.#categories.add(product.category);
     const known = this.#entries.get(product.id);
     if (known && known.product.version >= product.version) return;
     this.#entries.set(product.id, { product, fresh: known?.fresh ?? fresh });
@@ -128,6 +136,7 @@ export class Catalogue {
 
   /** @param {Product} product that is known */
   #update(product) {
+    this.#categories.add(product.category);
     const known = /** @type {Entry} */ (this.#entries.get(product.id));
     // The same version can have changed: other programs that write to the database do not count versions.
     if (known.product.version <= product.version) this.#entries.set(product.id, { ...known, product });

@@ -144,7 +144,7 @@ function signOut() {
 function showCatalogue() {
   const entries = catalogue.newestFirst();
   cards.show(entries);
-  search.learn(entries);
+  search.learn(catalogue.categories);
   find(document, "#shown").textContent = shownText(entries.length);
   showEmpty(entries.length === 0 && pages.loaded);
   find(document, "#skeletons").hidden ||= entries.length > 0;

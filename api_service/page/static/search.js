@@ -1,8 +1,4 @@
-/**
- * Where the reader says which products are wanted.
- *
- * @typedef {import("./catalogue.js").Entry} Entry
- */
+/** Where the reader says which products are wanted. */
 import { find } from "./dom.js";
 import { Filter } from "./filter.js";
 
@@ -40,12 +36,11 @@ export class Search {
   }
 
   /**
-   * Offer the categories that there are.
+   * Offer categories, as far as there is room for them.
    *
-   * @param {Entry[]} entries
+   * @param {ReadonlySet<string>} known
    */
-  learn(entries) {
-    const known = new Set(entries.map(({ product }) => product.category));
+  learn(known) {
     [...known].filter((category) => SLUG.test(category) && !this.#buttons.has(category)).sort().forEach((category) => {
       if (this.#buttons.size < MOST_CATEGORIES) this.#offer(category, category);
     });
