@@ -76,7 +76,7 @@ def main(
                 "load average before the run": f"{busy:.1f}",
             }
             document.write(run.figures, facts, command, document.DOCS)
-    except (AssertionError, RuntimeError, pytest.skip.Exception) as problem:
+    except (AssertionError, RuntimeError, pytest.skip.Exception) as problem:  # the last: a program is missing here
         sys.exit(str(problem))
 
 

@@ -67,7 +67,7 @@ def main() -> None:
     """Measure, and print the figures. Exit code 1: it took 20 s or more, or a product was not heard."""
     try:
         seeded = asyncio.run(measured())
-    except pytest.skip.Exception as missing:
+    except pytest.skip.Exception as missing:  # `require`: a program is missing here
         sys.exit(str(missing))
     Console().print(str(seeded))
     sys.exit(not seeded.is_well)

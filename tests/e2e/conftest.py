@@ -5,8 +5,14 @@ from playwright.async_api import Browser, expect
 
 from tests.e2e.chromium import launched
 from tests.e2e.shop import Shop
-from tests.e2e.visit import PATIENCE_S
+from tests.e2e.visit import DESKTOP, PATIENCE_S
 from tests.mongod import Mongod
+
+
+@pytest.fixture
+def width() -> int:
+    """Of the window, for tests that are not run at both."""
+    return DESKTOP
 
 
 @pytest.fixture(scope="module")

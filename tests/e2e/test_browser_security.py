@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.e2e.shop import TOKENS, Shop, serving
-from tests.e2e.visit import DESKTOP, PATIENCE_S, PHONE, WIDTHS, WRITER, Visit, fill, is_signed_in, sign_in
+from tests.e2e.visit import PATIENCE_S, PHONE, WIDTHS, WRITER, Visit, fill, is_signed_in, sign_in
 from tests.mongod import Mongod
 from tests.system import System
 from tests.tokens import token
@@ -54,12 +54,6 @@ async def closed_shop(mongod: Mongod) -> AsyncIterator[Shop]:
     async with Shop.running(mongod, public_read=False, **TOKENS) as shop:
         shop.http.headers["Authorization"] = f"Bearer {token('tests', scope=WRITER)}"
         yield shop
-
-
-@pytest.fixture
-def width() -> int:
-    """Of the window, for tests that are not run at both."""
-    return DESKTOP
 
 
 @pytest.fixture

@@ -13,18 +13,12 @@ from playwright.async_api import Browser, Route, expect
 from pymongo import MongoClient
 
 from tests.e2e.shop import Shop
-from tests.e2e.visit import DESKTOP, PATIENCE_S, PHONE, WIDTHS, Visit, fill
+from tests.e2e.visit import PATIENCE_S, PHONE, WIDTHS, Visit, fill
 from tests.mongod import Mongod
 from tests.system import EMITTER, System
 from tests.waiting import eventually
 
 MARKUP = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def width() -> int:
-    """Of the window, for tests that are not run at both."""
-    return DESKTOP
 
 
 @pytest.fixture
